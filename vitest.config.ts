@@ -27,8 +27,11 @@ export default defineConfig({
       { find: '@rivulet/engine/store', replacement: source('./packages/engine/src/store/store.ts') },
       { find: '@rivulet/engine', replacement: source('./packages/engine/src/index.ts') },
       { find: '@rivulet/client/react', replacement: source('./packages/client/src/react.ts') },
+      { find: '@rivulet/client/optimistic', replacement: source('./packages/client/src/optimistic.ts') },
       { find: '@rivulet/client/connection', replacement: source('./packages/client/src/connection/connection.ts') },
       { find: '@rivulet/client', replacement: source('./packages/client/src/index.ts') },
+      // Its engines run in a thread, which needs compiled files.
+      { find: '@rivulet/sdk/testing', replacement: source('./packages/sdk/dist/testing.js') },
       { find: '@rivulet/sdk', replacement: source('./packages/sdk/src/index.ts') },
       {
         find: /^@rivulet\/conformance\/store-contract\/(.*)$/,
@@ -58,8 +61,8 @@ export default defineConfig({
     maxWorkers: 5,
     sequence: { sequencer: LongestFirst },
     // These bounds only end a test that hangs. On a busy machine a step may take many times as long as on a quiet one.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
-    expect: { poll: { timeout: 60_000 } },
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+    expect: { poll: { timeout: 120_000 } },
   },
 });

@@ -1,11 +1,12 @@
 import './set-up/node-version.mjs';
-import { ensureBuilt, ensureInstalled, fail, ROOT, START_PROJECTS } from './set-up/workspace.mjs';
+import { PUBLISHED_PROJECTS } from './packing/published.mjs';
+import { ensureBuilt, ensureInstalled, fail, ROOT } from './set-up/workspace.mjs';
 import { checkLint } from './testing/checks.mjs';
 
 // Runs `npm run lint`: installs and builds what is missing, then runs the lint step of `npm test`.
 try {
   await ensureInstalled(ROOT);
-  await ensureBuilt(ROOT, START_PROJECTS);
+  await ensureBuilt(ROOT, PUBLISHED_PROJECTS);
 } catch (error) {
   fail(error);
 }

@@ -3,15 +3,30 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ensureTestedRuntimes } from './runtimes/install.mjs';
 import { ensureSystemPackages } from './set-up/debian-packages.mjs';
+import { ensureDeploymentTools } from './set-up/deployment-tools.mjs';
 import { ensureLanguageClients } from './set-up/language-clients.mjs';
 import { ALL_PROJECTS, ensureBuilt, ensureInstalled, fail, ROOT, SetupError, say } from './set-up/workspace.mjs';
 import { checkFormat, checkLint, checkTypes, passes } from './testing/checks.mjs';
 import { isDocumented } from './testing/client-matrix.mjs';
+import { readPart } from './testing/test-parts.mjs';
 import { summaryLine } from './testing/test-summary.mjs';
+import { buildBase } from './upgrades/base.mjs';
 
-// Runs `npm test [-- vitest arguments]`: set-up, then all checks in order, then the tests. A failure does not stop the later steps, so one
-// run shows all problems. The exit code and the last line show whether any step failed.
+// Runs `npm test [-- --part PART] [vitest arguments]`: set-up, then all checks in order, then the tests. A failure does not stop the later
+// steps, so one run shows all problems. The exit code and the last line show whether any step failed. `--part versions` leaves out tests
+// that one version of Node is enough for, and their set-up. `--part once` runs these tests alone, without the checks.
+
+/** @returns {ReturnType<typeof readPart>} */
+function readWords() {
+  try {
+    return readPart(process.argv.slice(2));
+  } catch (error) {
+    fail(error);
+  }
+}
+const { part, vitest, isFiltered } = readWords();
 
 /** @type {{ name: string, ms: number, ok: boolean }[]} */
 const steps = [];
@@ -36,7 +51,9 @@ async function setUp() {
     fail(error);
   }
   try {
-    await Promise.all([ensureBuilt(ROOT, ALL_PROJECTS), ensureLanguageClients(ROOT)]);
+    const clients = part === 'once' ? [] : [ensureLanguageClients(ROOT)];
+    const once = part === 'versions' ? [] : [ensureTestedRuntimes(), ensureDeploymentTools(ROOT), buildBase()];
+    await Promise.all([ensureBuilt(ROOT, ALL_PROJECTS), ...clients, ...once]);
     return true;
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
@@ -55,7 +72,7 @@ async function runTests() {
   const file = join(folder, 'summary.json');
   try {
     const reporters = ['--reporter=default', '--reporter=./scripts/testing/summary-reporter.mjs'];
-    const ok = await passes('vitest/vitest.mjs', ['run', ...reporters, ...process.argv.slice(2)], { RIVULET_TEST_SUMMARY: file });
+    const ok = await passes('vitest/vitest.mjs', ['run', ...reporters, ...vitest], { RIVULET_TEST_SUMMARY: file });
     const summary = JSON.parse(readFileSync(file, 'utf8'));
     Object.assign(counts, summary.counts);
     clients = summary.clients;
@@ -101,12 +118,14 @@ async function leavesTreeAlone(before) {
 
 const treeBefore = changedFiles();
 await step('set-up', setUp);
-await step('format', checkFormat);
-await step('lint', checkLint);
-await step('types', checkTypes);
+if (part !== 'once') {
+  await step('format', checkFormat);
+  await step('lint', checkLint);
+  await step('types', checkTypes);
+}
 await step('tests', runTests);
 // A run of some tests shows some clients only.
-if (process.argv.length === 2) await step('clients', clientsAsDocumented);
+if (!isFiltered) await step('clients', clientsAsDocumented);
 await step('tree', () => leavesTreeAlone(treeBefore));
 
 process.stdout.write('\n');

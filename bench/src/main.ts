@@ -6,9 +6,12 @@ import { benchEnvironment, markdown } from './measure/report.js';
 import type { Effort, Scenario, ScenarioResult } from './scenario.js';
 import { avalanche } from './scenarios/avalanche.js';
 import { backup } from './scenarios/backup.js';
+import { board } from './scenarios/board/board.js';
 import { calls } from './scenarios/calls.js';
 import { channel } from './scenarios/channel.js';
 import { durableSets } from './scenarios/durable-sets.js';
+import { idleEvents } from './scenarios/events/idle-events.js';
+import { stalledEvents } from './scenarios/events/stalled-events.js';
 import { fanOut } from './scenarios/fan-out.js';
 import { httpTrigger } from './scenarios/http-trigger.js';
 import { idleMemory } from './scenarios/idle-memory.js';
@@ -18,9 +21,11 @@ import { latency } from './scenarios/latency.js';
 import { allStalled } from './scenarios/readers/all-stalled.js';
 import { slowClient } from './scenarios/readers/slow-client.js';
 import { stalledClient } from './scenarios/readers/stalled-client.js';
+import { ready } from './scenarios/ready/ready.js';
 import { redisFanOut } from './scenarios/redis/redis-fan-out.js';
 import { redisGroups } from './scenarios/redis/redis-groups.js';
 import { redisSets } from './scenarios/redis/redis-sets.js';
+import { tokens } from './scenarios/tokens.js';
 import { RedisServer } from './servers/redis-server.js';
 
 const SCENARIOS: readonly Scenario[] = [
@@ -33,11 +38,16 @@ const SCENARIOS: readonly Scenario[] = [
   stalledClient,
   slowClient,
   allStalled,
+  stalledEvents,
+  idleEvents,
   jitter,
   avalanche,
   calls,
   httpTrigger,
   channel,
+  ready,
+  tokens,
+  board,
   redisFanOut,
   redisSets,
   redisGroups,

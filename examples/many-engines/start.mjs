@@ -72,7 +72,7 @@ class Cluster {
   async startEngine(name) {
     if (this.#engines.get(name)?.running) throw new Error(`${name} is running`);
     const env = { ...portsOf(ENGINES[name]), REDIS_URL: `redis://127.0.0.1:${REDIS_PORT}` };
-    const args = [RIVULET, 'start', '--config', file('iii-config.yaml')];
+    const args = [RIVULET, 'start', '--config', file('rivulet.yaml')];
     const engine = new Program(name, process.execPath, args, env);
     this.#engines.set(name, engine);
     await engine.until(/^ready /);

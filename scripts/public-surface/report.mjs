@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { manifestOf, PUBLISHED } from '../packing/published.mjs';
 import { fileOf, readDeclarations } from './declarations.mjs';
 
 /** @import { Declarations, Reference } from './declarations.mjs' */
 
-/** Folders of the published packages. */
-export const PUBLISHED = ['protocol', 'engine', 'client', 'sdk'];
+/** Folders of the published packages that programs import. The package `rivulet` has a command only. */
+export const IMPORTED = PUBLISHED.filter((name) => manifestOf(name).exports !== undefined);
 /** Entries without a promise of stability. */
-const INTERNAL = new Set(['@rivulet/engine/parts']);
+const INTERNAL = new Set(['@rivulet/engine/parts', '@rivulet/engine/command']);
 
 /**
  * Returns the text of docs/api/NAME.api.txt: the exports of the built package, and the declarations that they mention.
@@ -21,7 +22,8 @@ export function publicSurface(root, name) {
   const surface = new Surface();
   const sections = Object.entries(manifest.exports).flatMap(([path, targets]) => {
     const entry = join(manifest.name, path);
-    if (INTERNAL.has(entry)) return [];
+    // A target without types is a file of data.
+    if (INTERNAL.has(entry) || typeof targets === 'string') return [];
     return conditionsOf(targets).map(({ condition, types }) =>
       surface.section(condition === undefined ? entry : `${entry} (${condition})`, join(folder, types)),
     );

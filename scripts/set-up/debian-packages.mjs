@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { run } from './child-process.mjs';
 import { say } from './workspace.mjs';
@@ -19,8 +19,17 @@ const PACKAGES = [
   { name: 'strace', isThere: () => isOnPath('strace'), purpose: 'the tests that slow down or fail disk syncs' },
   { name: 'redis-server', isThere: () => isOnPath('redis-server'), purpose: 'the tests of the Redis store' },
   { name: 'haproxy', isThere: () => isOnPath('haproxy'), purpose: 'the tests of engines behind a load balancer' },
+  { name: 'curl', isThere: () => isOnPath('curl'), purpose: 'the tests of the documented command lines' },
+  { name: 'nginx', isThere: () => isOnPath('nginx'), purpose: 'the tests of reads through a cache' },
   { name: 'prometheus', isThere: () => isOnPath('promtool'), purpose: 'the tests of the alert rules' },
   { name: 'python3-venv', isThere: canMakeVenvs, purpose: 'the tests of the Python SDK' },
+  { name: 'mmdebstrap', isThere: () => isOnPath('mmdebstrap'), purpose: 'the tests of the container image' },
+  {
+    name: 'debian-archive-keyring',
+    isThere: () => existsSync('/usr/share/keyrings/debian-archive-keyring.gpg'),
+    purpose: 'the tests of the container image',
+  },
+  { name: 'systemd', isThere: () => isOnPath('systemd-analyze'), purpose: 'the tests of the systemd unit' },
 ];
 
 /**

@@ -2,8 +2,11 @@ import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync 
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 
-/** Programs of the engine below its `dist`, by their names in the bundle. The engine starts the second one as a child process. */
-const PROGRAMS = { rivulet: 'cli/main.js', 'preflight-main': 'store/lmdb/checking/preflight-main.js' };
+/**
+ * Programs of the engine below its `dist`, by their names in the bundle. The engine starts the second one as a child process. Programs that
+ * embed the engine on Bun load `index` from the bundle, because Bun replaces the package `ws`, but not a copy of it.
+ */
+const PROGRAMS = { rivulet: 'cli/main.js', 'preflight-main': 'store/lmdb/checking/preflight-main.js', index: 'index.js' };
 /** Packages that stay outside: LMDB has native code, and only engines with a Redis load its client. */
 const OUTSIDE = /^(?:lmdb|@redis\/client)(?:\/|$)/;
 const NOTICES = 'THIRD-PARTY-NOTICES.txt';

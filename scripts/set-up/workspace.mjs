@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { isBuilt, markBuilt, sourceFingerprint } from './build-stamp.mjs';
 import { isCommandMissing, run } from './child-process.mjs';
 import { canAdopt, isInstalled, markInstalled } from './install-stamp.mjs';
+import { deleteStaleOutputs } from './stale-outputs.mjs';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -13,6 +14,7 @@ export const ALL_PROJECTS = [
   'packages/conformance',
   'packages/testkit',
   'packages/checker',
+  'packages/create-rivulet',
   'bench',
   'examples/chat-and-presence',
 ];
@@ -62,7 +64,10 @@ export async function ensureBuilt(root, projects) {
     say(`building ${stale.map(({ project }) => project).join(', ')}`);
     const code = await runTool(root, 'typescript/bin/tsc', ['-b', ...projects]);
     if (code !== 0) throw new SetupError('the build failed; the messages of the compiler are above');
-    for (const { project, fingerprint } of stale) markBuilt(root, project, fingerprint);
+    for (const { project, fingerprint } of stale) {
+      deleteStaleOutputs(root, project);
+      markBuilt(root, project, fingerprint);
+    }
   }
   if (!projects.includes('packages/engine')) return;
   // The bundler is a package that `ensureInstalled` may have installed a moment ago.

@@ -6,6 +6,7 @@
  */
 export const STARTED_FIRST = [
   'bench/test/system/bench',
+  'scripts/test/system/container',
   'packages/conformance/test/integration/motia-auth',
   'packages/checker/test/system/fuzz',
   'packages/conformance/test/integration/sdk-idle',
@@ -14,6 +15,7 @@ export const STARTED_FIRST = [
   'examples/many-engines/test/system/deployment',
   'packages/engine/test/system/redis-cluster-faults',
   'packages/conformance/test/system/motia',
+  'scripts/test/system/runtimes',
   'examples/chat-and-presence/test/system/chat-and-presence',
   'packages/conformance/test/system/attacks',
   'packages/conformance/test/system/store-full',

@@ -8,6 +8,7 @@ import type {
   StallCommand,
   TransferReport,
   WatchCommand,
+  WatchEventsCommand,
   WindowReport,
 } from './clients/commands.js';
 import { Crowd } from './clients/crowd.js';
@@ -19,6 +20,7 @@ import { transfer } from './clients/transfer.js';
 import { Watcher } from './clients/watcher.js';
 import { Meter } from './clients/window.js';
 import { Writer } from './clients/writer.js';
+import { EventWatcher } from './events/event-watcher.js';
 
 // The load generator. It runs in its own process and executes the commands of its parent, one at a time.
 const OPENING_AT_ONCE = 100;
@@ -32,6 +34,13 @@ async function watch({ dialect, url, count, group, apart = false, sampled = 0 }:
     const batch = Array.from({ length: Math.min(OPENING_AT_ONCE, count - opened) }, (_, n) => opened + n);
     const open = (n: number) => Watcher.open(DIALECTS[dialect], url, apart ? `${group}-${n}` : group, meter, n < sampled);
     watchers.push(...(await Promise.all(batch.map(open))));
+  }
+}
+
+async function watchEvents({ url, groups, count, sampled = 0 }: WatchEventsCommand): Promise<void> {
+  for (let opened = 0; opened < count; opened += OPENING_AT_ONCE) {
+    const batch = Array.from({ length: Math.min(OPENING_AT_ONCE, count - opened) }, (_, n) => opened + n);
+    await Promise.all(batch.map((n) => EventWatcher.open(url, groups, meter, n < sampled)));
   }
 }
 
@@ -76,6 +85,15 @@ async function run(command: LoadCommand): Promise<WindowReport | TransferReport 
       return undefined;
     case 'stall': {
       stalled = await stall(command);
+      return undefined;
+    }
+    case 'watch-events':
+      await watchEvents(command);
+      return undefined;
+    case 'stall-events': {
+      const reader = await EventWatcher.open(command.url, command.groups, meter, false);
+      reader.stall();
+      stalled = [reader];
       return undefined;
     }
     case 'end-stall':

@@ -30,9 +30,9 @@ export class RedisServer {
     if (spawnSync('redis-server', ['--version']).status !== 0) throw new Error('there is no redis-server; apt-get install redis-server');
   }
 
-  /** Resolves when it accepts connections. */
-  static async start(): Promise<RedisServer> {
-    const port = await freePort();
+  /** Resolves when it accepts connections. Without a port it takes a free one. */
+  static async start(fixedPort?: number): Promise<RedisServer> {
+    const port = fixedPort ?? (await freePort());
     const directory = mkdtempSync(join(tmpdir(), 'rivulet-bench-redis-'));
     const where = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory];
     const child = spawn(...pin(SERVER_CPU, 'redis-server', [...where, '--save', '', '--appendonly', 'no']), {

@@ -1,1 +1,3 @@
+'use client';
+
 module.exports = require('../dist/react.js');

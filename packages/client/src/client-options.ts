@@ -1,3 +1,5 @@
+import type { OptimisticPart } from './calls/call-overlay.js';
+import type { CallsOptions } from './calls/call-types.js';
 import type { Clock } from './connection/clock.js';
 import type { OpenSocket } from './connection/socket.js';
 import type { WakeSource } from './connection/wake-source.js';
@@ -45,7 +47,7 @@ export interface ConnectOptions {
   readonly WebSocket?: WebSocketConstructor;
   /**
    * Keeps a copy of positions and items. A page that is loaded again shows the copy at once (`stale`) and gets only the changes. A name
-   * means IndexedDB; where there is none, nothing is kept.
+   * means IndexedDB; where there is none, nothing is kept. The code for it is a module of its own, which only this option loads.
    * @default none
    */
   readonly persist?: string | PersistStore;
@@ -64,6 +66,17 @@ export interface ConnectOptions {
    * @default 25,000; with sockets that can ping, 10,000
    */
   readonly silenceMs?: number;
+  /**
+   * The bounds of the calls that wait for a connection.
+   * @default 100 calls, 256 KiB, 10 minutes
+   */
+  readonly calls?: CallsOptions;
+  /**
+   * The part that shows the changes of calls before the server has them: `optimistic` of `@rivulet/client/optimistic`. Without it, a call
+   * with a draft function is rejected.
+   * @default none
+   */
+  readonly optimistic?: OptimisticPart;
   /**
    * Writes to the console in plain words what the client sends and receives, without values and tokens. The code for it is a module of its
    * own, which only this option loads. The first connection waits for it; when it cannot be loaded, the client warns and goes on.
@@ -85,6 +98,8 @@ export const OPTION_RULES = {
   persistItems: 'a number from 0',
   maxFrameChars: 'a number from 0',
   silenceMs: 'a number from 0 to 2147483647',
+  calls: 'an object',
+  optimistic: 'an object',
   debug: 'a boolean',
   runtime: 'an object',
 } satisfies Record<keyof ConnectOptions, string>;

@@ -1,73 +1,71 @@
-import { decodeStreamFrame, type StreamServerMessage, wrongOption } from '@rivulet/protocol';
+import { decodeStreamFrame, wrongOption } from '@rivulet/protocol';
 import { ConnectFailures } from './access/connect-failure.js';
 import { readAddress } from './access/stream-address.js';
 import { StreamError } from './access/stream-error.js';
 import { TokenRenewal } from './access/token-renewal.js';
+import type { CallOverlay, OverlayPart } from './calls/call-overlay.js';
+import type { CallArguments, CallOptions, ItemOf, NameIn, PayloadOf, ResultOf, UntypedName } from './calls/call-types.js';
+import { Calls, type CallsLink } from './calls/calls.js';
+import { QUESTION_ID } from './calls/server-question.js';
 import { type ConnectOptions, OPTION_RULES, type TokenReason } from './client-options.js';
-import { SYSTEM_CLOCK } from './connection/clock.js';
-import { Connection } from './connection/connection.js';
+import { type Clock, SYSTEM_CLOCK } from './connection/clock.js';
 import type { ConnectionState } from './connection/connection-state.js';
 import { pingKeepAlive } from './connection/keep-alive.js';
 import { probeKeepAlive } from './connection/probe-keep-alive.js';
+import { type ReconnectingOwner, ReconnectingSocket } from './connection/reconnecting-socket.js';
 import type { Closed } from './connection/socket.js';
 import { pageWakeSource, type WakeSource } from './connection/wake-source.js';
 import { canPing, openSocketOf, type WebSocketConstructor } from './connection/web-socket.js';
-import { indexedDbStore } from './persistence/indexed-db.js';
-import type { PersistStore } from './persistence/persist-store.js';
-import { PersistentCopy } from './persistence/persistent-copy.js';
-import { type Target, targetKey } from './subscription/join.js';
+import { Copies } from './persistence/copies.js';
+import type { Target } from './subscription/join.js';
 import { Listeners, type Unsubscribe } from './subscription/listeners.js';
-import { Subscription, type SubscriptionLink } from './subscription/subscription.js';
-import { type GroupView, type ItemView, TargetView, type ViewListeners } from './subscription/view.js';
+import { Subscriptions, type SubscriptionsLink } from './subscription/subscriptions.js';
+import type { GroupView, ItemView, TargetView, ViewOptions } from './subscription/view.js';
 import { openWithToken } from './token-socket.js';
 
 /** The first retry comes within a second. The bounds of the next ones double up to 20 s. Each wait is anywhere below its bound. */
-const BACKOFF = { initialDelayMs: 500, firstDelayMs: 1_000, maxDelayMs: 20_000, multiplier: 2 };
+const BACKOFF = {
+  initialDelayMs: 500,
+  firstDelayMs: 1_000,
+  maxDelayMs: 20_000,
+  // The engine is there, and keeps each attempt for up to 5 s. So this bounds the attempts too.
+  maxDelayMsAfter: { 'not admitted: no auth worker': 5_000 },
+  multiplier: 2,
+};
 /** The most milliseconds between a wake-up of the page and the attempt. A whole office may be back on line at the same moment. */
 const WAKE_SPREAD_MS = 250;
 const PERSIST_CHARS = 8_388_608;
 /** A join to a name that no stream can have. The engine answers it with an error at once and calls no function. */
-const PROBE = { subscriptionId: 'probe', streamName: '\u0000', groupId: '\u0000', positions: true };
+const PROBE = { streamName: '\u0000', groupId: '\u0000', positions: true };
 /** The close code of an engine that refuses the token. */
 const REFUSED = 1008;
 
-/** A subscription and the views that share it. */
-interface Shared {
-  readonly subscription: Subscription;
-  readonly views: Set<{ close(): void }>;
-  readonly copy: PersistentCopy | undefined;
-}
-
 /**
- * One connection and the views over it. The client decodes each frame and routes it to the subscription of its target.
- *
- * Views that are opened and closed in one turn take effect at its end. So a page that closes a view and opens the same view again sends
- * nothing.
+ * One connection, and the views and calls over it. The client decodes each frame and routes it to the subscription of its target, or to the
+ * calls. `Streams` is a map from the name of a stream to the type of its items. `Functions` is a map from the id of a function to the types
+ * of its `payload` and `result`.
  */
-export class StreamClient {
+export class StreamClient<Streams = unknown, Functions = unknown> {
   readonly #options: ConnectOptions;
-  readonly #link: SubscriptionLink;
+  readonly #link: SubscriptionsLink;
   readonly #errors = new Listeners<StreamError>();
   readonly #states = new Listeners<ConnectionState>();
-  /** The subscriptions by `targetKey`. */
-  readonly #shared = new Map<string, Shared>();
-  readonly #byId = new Map<string, Shared>();
-  readonly #store: PersistStore | undefined;
+  readonly #subscriptions: Subscriptions;
+  readonly #calls: Calls;
+  readonly #overlay: CallOverlay | undefined;
   readonly #address: URL;
-  readonly #connect: () => Connection;
+  readonly #connect: () => ReconnectingSocket;
   /** On a server the connection is made with the first view. So a module that calls `connect` can be imported and rendered there. */
-  #connection: Connection | undefined;
+  #connection: ReconnectingSocket | undefined;
   #state: ConnectionState = { kind: 'connecting', attempt: 0 };
   #send: ((text: string) => void) | undefined;
   /** Whether the server of this connection has shown positions. Only such a server answers the probe. */
   #hasPositions = false;
-  #ids = 0;
   /** The reason for `getToken`: for the current attempt, and for the next one. */
   #tokenReason: TokenReason = 'connect';
   #next: TokenReason = 'connect';
   #token: string | undefined;
   #renewal: TokenRenewal | undefined;
-  #turn: unknown;
   readonly #failures: ConnectFailures;
   /**
    * Counts since the client was made. `holes`: gaps in the sequence of frames, after which the client joined again. `duplicates`: frames
@@ -78,18 +76,31 @@ export class StreamClient {
   constructor(url: string, options: ConnectOptions) {
     const wrong = wrongOption(options, OPTION_RULES);
     if (wrong !== undefined) throw new StreamError('INVALID_OPTIONS', wrong);
-    const { runtime = {}, persist, token, getToken } = options;
+    const { runtime = {}, token, getToken } = options;
     if (token !== undefined && getToken !== undefined) throw new StreamError('INVALID_OPTIONS', 'give token or getToken, not both');
     this.#options = options;
     this.#address = readAddress(url, options.insecure === true);
     this.#failures = new ConnectFailures(this.#address, (error) => {
-      if (error.code === 'UNAUTHORIZED') this.#next = 'refused';
-      this.#report(error);
+      if (error.code !== 'UNAUTHORIZED') return this.#report(error);
+      this.#next = 'refused';
+      this.#refused(error);
     });
     const clock = runtime.clock ?? SYSTEM_CLOCK;
     const random = runtime.random ?? Math.random;
-    this.#link = { clock, random, send: (text) => this.#send?.(text), counters: this.counters, report: (error) => this.#report(error) };
-    this.#store = typeof persist === 'string' ? (typeof indexedDB === 'undefined' ? undefined : indexedDbStore(persist)) : persist;
+    const copies = this.#copiesFor(clock);
+    this.#link = {
+      clock,
+      random,
+      send: (text) => this.#send?.(text),
+      counters: this.counters,
+      report: this.#report,
+      copyOf: (key, { replica }) => copies?.of(`${this.#address.host}${this.#address.pathname} ${key}`, replica),
+      persistFailed: this.#persistFailed,
+      opened: (subscription) => this.#overlay?.opened(subscription),
+    };
+    this.#subscriptions = new Subscriptions(this.#link);
+    this.#overlay = this.#overlayOver(clock);
+    this.#calls = new Calls(this.#callsLink(clock), options.calls);
     // @deprecated `awakening`
     const wakeSource = runtime.wakeSource ?? runtime.awakening ?? pageWakeSource;
     const spread: WakeSource = (wake) =>
@@ -97,26 +108,21 @@ export class StreamClient {
         clock.setTimer(wake, random() * WAKE_SPREAD_MS);
       });
     this.#connect = () => {
+      this.#calls.load();
       const { WebSocket: given = globalThis.WebSocket as WebSocketConstructor | undefined, silenceMs } = options;
       const openSocket = runtime.openSocket ?? (given && this.#openSocket(given));
       if (openSocket === undefined)
         throw new StreamError('INVALID_OPTIONS', 'no WebSocket class: give the one of `ws` as option WebSocket');
       const probe = probeKeepAlive(silenceMs ?? 25_000, () => this.#probe(), wakeSource);
       const keepAlive = given !== undefined && canPing(given) ? pingKeepAlive(pingTimes(silenceMs)) : probe;
-      return new Connection({
+      return new ReconnectingSocket({
         url: this.#address.href,
         openSocket,
         backoff: BACKOFF,
         wakeSource: spread,
         clock,
         random,
-        owner: {
-          onOpen: (send) => this.#opened(send),
-          onFlushed: () => {},
-          onText: (text) => this.#read(text),
-          onLost: (closed) => this.#lost(closed),
-          onState: (state) => this.#entered(state),
-        },
+        owner: this.#owner(),
         ...(silenceMs === 0 ? {} : { keepAlive }),
       });
     };
@@ -133,13 +139,40 @@ export class StreamClient {
    * Returns a live view of all items of a group. Views of one target share one join. Throws `CLOSED` after `close`, and `INVALID_OPTIONS`
    * for a wrong listener or without a `WebSocket` class.
    */
-  subscribeGroup<T = unknown>(stream: string, group: string, listeners: ViewListeners<T> = {}): GroupView<T> {
-    return this.#view({ stream, group, item: undefined }, listeners);
+  subscribeGroup<T = unknown>(stream: UntypedName<Streams>, group: string, options?: ViewOptions<T>): GroupView<T>;
+  subscribeGroup<Name extends NameIn<Streams>>(
+    stream: Name,
+    group: string,
+    options?: ViewOptions<ItemOf<Streams, Name>>,
+  ): GroupView<ItemOf<Streams, Name>>;
+  subscribeGroup<T>(stream: string, group: string, options: ViewOptions<T> = {}): GroupView<T> {
+    return this.#view({ stream, group, item: undefined }, options);
   }
 
   /** Returns a live view of one item. Throws as `subscribeGroup` does. */
-  subscribeItem<T = unknown>(stream: string, group: string, item: string, listeners: ViewListeners<T> = {}): ItemView<T> {
-    return this.#view({ stream, group, item }, listeners);
+  subscribeItem<T = unknown>(stream: UntypedName<Streams>, group: string, item: string, options?: ViewOptions<T>): ItemView<T>;
+  subscribeItem<Name extends NameIn<Streams>>(
+    stream: Name,
+    group: string,
+    item: string,
+    options?: ViewOptions<ItemOf<Streams, Name>>,
+  ): ItemView<ItemOf<Streams, Name>>;
+  subscribeItem<T>(stream: string, group: string, item: string, options: ViewOptions<T> = {}): ItemView<T> {
+    return this.#view({ stream, group, item }, options);
+  }
+
+  /**
+   * Calls a function that the stream listener exposes. Resolves with its result. Without a connection the call waits for one. After a lost
+   * connection it is sent again, and takes effect at most once. Rejects with a `StreamError`; its code says why.
+   */
+  call<Result = unknown>(name: UntypedName<Functions>, payload?: unknown, options?: CallOptions<Streams>): Promise<Result>;
+  call<Name extends NameIn<Functions>>(
+    name: Name,
+    ...args: CallArguments<PayloadOf<Functions, Name>, Streams>
+  ): Promise<ResultOf<Functions, Name>>;
+  call(name: string, payload?: unknown, options?: CallOptions<Streams>): Promise<unknown> {
+    // The names are checked by their types, and the calls take any.
+    return this.#calls.call(name, payload, options as CallOptions | undefined);
   }
 
   /** Adds a listener for the errors of all views and of the connection. The client goes on by itself after each of them. */
@@ -162,13 +195,19 @@ export class StreamClient {
 
   /** Closes all views and the connection for good. Resolves when the copies are saved and the socket is closed, which takes at most 2 s. */
   async close(): Promise<void> {
-    const all = [...this.#shared.values()];
-    for (const shared of all) {
-      for (const view of shared.views) view.close();
-      this.#leave(shared);
-    }
+    const saved = this.#subscriptions.close();
+    this.#calls.onEnd(new StreamError('CLOSED', 'the client is closed'));
     if (this.#connection === undefined) this.#entered({ kind: 'closed', by: 'owner', last: { code: 1005, reason: '' } });
-    await Promise.all([this.#connection?.close(), ...all.map(({ copy }) => copy?.close())]);
+    await Promise.all([this.#connection?.close(), saved]);
+  }
+
+  #owner(): ReconnectingOwner {
+    return {
+      onOpen: (send) => this.#opened(send),
+      onText: (text) => this.#read(text),
+      onLost: (closed) => this.#lost(closed),
+      onState: (state) => this.#entered(state),
+    };
   }
 
   #openSocket(given: WebSocketConstructor) {
@@ -188,86 +227,44 @@ export class StreamClient {
       (token) => {
         this.#token = token;
       },
-      (cause) => this.#report(new StreamError('TOKEN_FAILED', 'getToken failed', { cause })),
+      this.#tokenFailed,
     );
   }
 
-  #view<T>(target: Target, listeners: ViewListeners<T>): TargetView<T> {
+  #callsLink(clock: Clock): CallsLink {
+    return {
+      clock,
+      send: (text) => this.#send?.(text),
+      overlay: this.#overlay,
+      report: this.#report,
+      connect: () => this.#open(),
+      flushJoins: () => this.#subscriptions.flush(),
+      hasPositions: () => this.#hasPositions,
+      sendProbe: (subscriptionId: string) => this.#sendProbe(subscriptionId),
+    };
+  }
+
+  #open(): void {
     const { kind } = this.#state;
     if (kind === 'closed' || kind === 'closing') throw new StreamError('CLOSED', 'the client is closed');
     this.#connection ??= this.#connect();
-    const key = targetKey(target);
-    const shared = this.#shared.get(key) ?? this.#share(key, target);
-    const view = new TargetView<T>(shared.subscription, () => {
-      shared.views.delete(view);
-      if (shared.views.size === 0) this.#endTurnSoon();
-    });
-    view.on(listeners);
-    shared.views.add(view);
-    return view;
   }
 
-  #share(key: string, target: Target): Shared {
-    const subscription = new Subscription(`s${++this.#ids}`, target, this.#link);
-    const copy = this.#copyOf(key, subscription);
-    const shared: Shared = { subscription, views: new Set(), copy };
-    this.#shared.set(key, shared);
-    this.#byId.set(subscription.id, shared);
-    subscription.errors.add(({ code }) => {
-      if (code === 'FORBIDDEN') copy?.forget();
-    });
-    this.#endTurnSoon();
-    if (copy === undefined) subscription.release();
-    else
-      copy
-        .restore()
-        .finally(() => {
-          subscription.release();
-          this.#endTurnSoon();
-        })
-        .catch(this.#persistFailed);
-    return shared;
+  #view<T>(target: Target, options: ViewOptions<T>): TargetView<T> {
+    this.#open();
+    return this.#subscriptions.view(target, options);
   }
 
-  #copyOf(key: string, { replica }: Subscription): PersistentCopy | undefined {
-    if (this.#store === undefined) return undefined;
-    const { host, pathname } = this.#address;
-    const bounds = { items: this.#options.persistItems ?? 10_000, chars: PERSIST_CHARS };
-    return new PersistentCopy(this.#store, `${host}${pathname} ${key}`, replica, this.#link.clock, bounds, this.#persistFailed);
+  #overlayOver(clock: Clock): CallOverlay | undefined {
+    const part = this.#options.optimistic as OverlayPart | undefined;
+    return part?.open({ clock, subscriptions: () => this.#subscriptions.all(), report: this.#report });
   }
 
-  #endTurnSoon(): void {
-    this.#turn ??= this.#link.clock.setTimer(() => this.#endTurn(), 0);
-  }
-
-  /**
-   * Sends the leaves and joins of this turn. Leaves come first, so that joins find the places that they free. Then come subscriptions that
-   * the engine turned away, and new subscriptions last.
-   */
-  #endTurn(): void {
-    this.#link.clock.clearTimer(this.#turn);
-    this.#turn = undefined;
-    let free = 0;
-    for (const shared of this.#shared.values()) {
-      if (shared.views.size > 0) continue;
-      if (!shared.subscription.isTurnedAway) free++;
-      this.#leave(shared);
-    }
-    for (const { subscription } of this.#shared.values()) {
-      if (free === 0 || !subscription.isTurnedAway) continue;
-      free--;
-      subscription.onPlaceFree();
-    }
-    if (this.#send !== undefined) for (const { subscription } of this.#shared.values()) subscription.onOpen();
-  }
-
-  #leave(shared: Shared): void {
-    const { subscription, copy } = shared;
-    const key = targetKey(subscription.target);
-    if (this.#shared.get(key) === shared) this.#shared.delete(key);
-    this.#byId.delete(subscription.id);
-    subscription.close();
-    copy?.close().catch(this.#persistFailed);
+  /** Returns `undefined` if nothing is kept. */
+  #copiesFor(clock: Clock): Copies | undefined {
+    const { persist, persistItems = 10_000 } = this.#options;
+    if (persist === undefined || (typeof persist === 'string' && typeof indexedDB === 'undefined')) return undefined;
+    return new Copies(persist, clock, { items: persistItems, chars: PERSIST_CHARS }, this.#persistFailed);
   }
 
   #opened(send: (text: string) => void): void {
@@ -276,7 +273,8 @@ export class StreamClient {
     this.#failures.onOpen();
     const { getToken } = this.#options;
     if (getToken !== undefined) this.#renewal = this.#renewalOver(send, getToken);
-    this.#endTurn();
+    this.#subscriptions.onOpen();
+    this.#calls.onOpen(send);
   }
 
   #renewalOver(send: (text: string) => void, getToken: NonNullable<ConnectOptions['getToken']>): TokenRenewal {
@@ -284,19 +282,27 @@ export class StreamClient {
       clock: this.#link.clock,
       getToken: () => getToken('expiring'),
       send: (token: string) => send(JSON.stringify({ type: 'refresh', data: { token } })),
-      failed: (cause: unknown) => this.#report(new StreamError('TOKEN_FAILED', 'getToken failed', { cause })),
+      failed: this.#tokenFailed,
     };
     return new TokenRenewal(link, this.#token);
   }
 
-  #lost({ code }: Closed): void {
+  #lost({ code, reason }: Closed): void {
     this.#send = undefined;
     this.#hasPositions = false;
     this.#renewal?.end();
     this.#renewal = undefined;
     this.#next = code === REFUSED ? 'refused' : 'connect';
-    if (code === REFUSED) this.#report(new StreamError('UNAUTHORIZED', 'the token is refused or has expired'));
-    for (const { subscription } of this.#shared.values()) subscription.onLost();
+    this.#subscriptions.onLost();
+    // The engine has read none of the frames of such a connection (RV-61).
+    this.#calls.onLost(code, reason.startsWith('not admitted'));
+    if (code === REFUSED) this.#refused(new StreamError('UNAUTHORIZED', 'the token is refused or has expired'));
+  }
+
+  #refused(error: StreamError): void {
+    this.#report(error);
+    // The same token would be refused again, so the calls would wait in vain.
+    if (this.#options.getToken === undefined) this.#calls.onEnd(error);
   }
 
   #entered(state: ConnectionState): void {
@@ -312,16 +318,25 @@ export class StreamClient {
   }
 
   #probe(): boolean {
-    if (!this.#hasPositions || this.#shared.size === 0) return false;
-    this.#send?.(JSON.stringify({ type: 'join', data: PROBE }));
+    if (this.#hasPositions && this.#subscriptions.size > 0) this.#sendProbe('probe');
+    else if (this.#calls.question.isKnown) this.#calls.question.ask();
+    else return false;
     return true;
+  }
+
+  #sendProbe(subscriptionId: string): void {
+    this.#send?.(JSON.stringify({ type: 'join', data: { subscriptionId, ...PROBE } }));
   }
 
   #read(text: string): void {
     const decoded = decodeStreamFrame(text, this.#options.maxFrameChars);
     if (decoded.kind === 'message') {
       this.#failures.onStreamPort();
-      this.#route(decoded.message);
+      const { message } = decoded;
+      if (message.type === 'expiring') this.#renewal?.onExpiring(message.expiresAtMs - Date.now());
+      else if (message.type === 'result' || message.type === 'call_error') this.#calls.onAnswer(message);
+      else if (message.type === 'error' && message.subscriptionId === QUESTION_ID) this.#calls.onNoAnswer();
+      else if (this.#subscriptions.onMessage(message)) this.#hasPositions = true;
     } else if (decoded.kind === 'ignored') {
       if (decoded.type !== 'workerregistered') return;
       this.#failures.onWorkerPort();
@@ -333,70 +348,12 @@ export class StreamClient {
     }
   }
 
-  #route(message: StreamServerMessage): void {
-    switch (message.type) {
-      case 'create':
-      case 'update':
-      case 'delete':
-      case 'event':
-        if (message.itemId !== undefined) this.#at(message, message.itemId)?.onFrame(message);
-        this.#at(message, undefined)?.onFrame(message);
-        return;
-      case 'group_sync':
-        this.#at(message, undefined)?.onGroupSync(message);
-        return;
-      case 'item_sync':
-        this.#at(message, message.itemId)?.onItemSync(message);
-        return;
-      case 'unauthorized':
-        for (const { subscription } of this.#shared.values()) {
-          const { stream, group } = subscription.target;
-          if (stream === message.streamName && group === message.groupId) subscription.onUnauthorized();
-        }
-        return;
-      case 'syncing':
-        this.#hasPositions = true;
-        this.#byId.get(message.subscriptionId)?.subscription.onSyncing();
-        return;
-      case 'stale':
-        this.#byId.get(message.subscriptionId)?.subscription.onStale();
-        return;
-      case 'resumed':
-        this.#hasPositions = true;
-        this.#byId.get(message.subscriptionId)?.subscription.onResumed(message);
-        return;
-      case 'caught_up':
-        this.#byId.get(message.subscriptionId)?.subscription.onCaughtUp(message.epoch, message.offset);
-        return;
-      case 'gap':
-        this.#byId.get(message.subscriptionId)?.subscription.onGap(message);
-        return;
-      case 'error':
-        if (message.subscriptionId === PROBE.subscriptionId) return;
-        if (message.subscriptionId === undefined) this.#report(new StreamError(message.code, message.message));
-        else this.#byId.get(message.subscriptionId)?.subscription.onError(message);
-        return;
-      case 'refreshed':
-        for (const { subscription } of this.#shared.values()) subscription.onRefreshed();
-        return;
-      case 'expiring':
-        this.#renewal?.onExpiring(message.expiresAtMs - Date.now());
-        return;
-      default:
-        message satisfies never;
-    }
-  }
-
-  #at({ streamName: stream, groupId: group }: { readonly streamName: string; readonly groupId: string }, item: string | undefined) {
-    return this.#shared.get(targetKey({ stream, group, item }))?.subscription;
-  }
+  readonly #tokenFailed = (cause: unknown) => this.#report(new StreamError('TOKEN_FAILED', 'getToken failed', { cause }));
 
   readonly #persistFailed = (cause: unknown) =>
     this.#report(new StreamError('PERSIST_FAILED', 'the copy in the browser can not be used', { cause }));
 
-  #report(error: StreamError): void {
-    this.#errors.emit(error);
-  }
+  readonly #report = (error: StreamError) => this.#errors.emit(error);
 }
 
 function pingTimes(everyMs = 10_000) {

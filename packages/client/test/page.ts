@@ -1,10 +1,11 @@
 import { createElement, StrictMode, useState } from 'react';
 import { createRoot } from 'react-dom/client';
-import { connect, type StreamClient } from '../src/index.js';
+import type { StreamClient } from '../src/index.js';
 import { StreamProvider, useStreamGroup, useStreamItem } from '../src/react.js';
 
 /** The values of the test pages. */
 export { connect } from '../src/index.js';
+export { tapped } from './pages/tapped.js';
 
 interface Chat {
   readonly id: string;
@@ -47,28 +48,4 @@ export function show(client: StreamClient): void {
 
 export function mounted(on: boolean): void {
   toggle(on);
-}
-
-/** Returns a client whose frames are counted. */
-export function tapped(
-  url: string,
-  persist?: string,
-): { readonly client: StreamClient; readonly frames: string[]; readonly sent: string[] } {
-  const frames: string[] = [];
-  const sent: string[] = [];
-  class Tapped extends WebSocket {
-    constructor(address: string, protocols?: string[]) {
-      super(address, protocols ?? []);
-      this.addEventListener('message', ({ data }: MessageEvent<string>) => {
-        const frame = JSON.parse(data) as { type: string; data?: { mode?: string }; event?: { type: string } };
-        frames.push(frame.type === 'stream' ? `${frame.event?.type}` : `${frame.type} ${frame.data?.mode ?? ''}`.trim());
-      });
-    }
-    override send(data: string): void {
-      const { type, data: body } = JSON.parse(data) as { type: string; data: { groupId: string; id?: string } };
-      sent.push(`${type} ${body.groupId}${body.id === undefined ? '' : ` ${body.id}`}`);
-      super.send(data);
-    }
-  }
-  return { client: connect(url, { WebSocket: Tapped, ...(persist === undefined ? {} : { persist }) }), frames, sent };
 }

@@ -80,6 +80,13 @@ export interface RunningEngine {
    */
   stop(): Promise<void>;
   figures(): EngineFigures;
+  /** Resolves when each WebSocket peer has received everything that was sent to it before, or has disconnected. */
+  roundTrip(): Promise<void>;
+  /**
+   * Uses the keys and grants of tokens (`auth.jwt`) of another configuration from now on. Sessions keep what their tokens gave them.
+   * Everything else of the configuration has no effect. Returns false, and changes nothing, if other listeners check tokens in it.
+   */
+  replaceTokens(config: Config): boolean;
 }
 
 /** Builds the modules and starts them. It is the only code that knows every room and every backend. Resolves when all ports are bound. */
@@ -146,7 +153,7 @@ class Engine implements RunningEngine {
     const counters = this.#counters;
     const descriptors = DescriptorReserve.ofProcess();
     this.#tracing = tracingOf(logger);
-    const fabric = new FunctionFabric(logger, () => this.#events?.functionsChanged(), config.strictPayloads, this.#tracing);
+    const fabric = new FunctionFabric(logger, () => this.#events?.functionsChanged(), config.strictPayloads, this.#tracing, clock);
     const workers = new WorkerRegistry<WorkerSession>((event, workerId) => this.#events?.workersChanged(event, workerId));
     const introspection = new Introspection(fabric, workers);
     const sessions = new SessionDirectory();
@@ -214,6 +221,27 @@ class Engine implements RunningEngine {
     return engineFigures(this.#parts);
   }
 
+  async roundTrip(): Promise<void> {
+    const gateways = this.#streams === undefined ? this.#workers : [this.#streams.gateway, ...this.#workers];
+    await Promise.all(gateways.map((gateway) => gateway.roundTrip()));
+  }
+
+  replaceTokens({ stream, workerManagers }: Config): boolean {
+    const gateways = this.#workers.map(({ jwt, configured }, index) => {
+      const wanted = workerManagers[index];
+      const isSame = wanted?.host === configured.host && wanted.port === configured.port;
+      return { access: jwt, wanted: wanted?.rbac?.jwt, isSame };
+    });
+    const streams = { access: this.#streams?.jwt, wanted: stream?.jwt, isSame: true };
+    const isOther = [streams, ...gateways].some(
+      ({ access, wanted, isSame }) => !isSame || (access === undefined) !== (wanted === undefined),
+    );
+    if (isOther || workerManagers.length !== gateways.length) return false;
+    for (const { access, wanted } of gateways) if (wanted !== undefined) access?.replace(wanted);
+    if (streams.wanted !== undefined) this.#streams?.replaceTokens(streams.wanted);
+    return true;
+  }
+
   async #stop(): Promise<void> {
     for (const gateway of this.#workers) gateway.stopAccepting();
     this.#http?.stopAccepting();
@@ -275,6 +303,7 @@ function guardFunctions({ workerManagers, stream, http }: Config): ReadonlySet<s
   const rules = workerManagers.map(({ rbac }) => rbac).filter((rbac) => rbac !== undefined);
   const others = [
     stream?.authFunction,
+    stream?.middlewareFunction,
     ...workerManagers.map(({ middlewareFunction }) => middlewareFunction),
     ...(http?.middleware ?? []).map(({ functionId }) => functionId),
   ];

@@ -24,7 +24,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   admin: ['config', 'core', 'http', 'logging', 'metrics', 'store', 'stream', 'structures', 'transport'],
   control: ['logging'],
   tools: ['config', 'control', 'logging', 'store', 'structures'],
-  cli: ['config', 'engine', 'logging', 'tools'],
+  cli: ['config', 'engine', 'logging', 'structures', 'tools'],
   engine: [
     'admin',
     'config',
@@ -51,8 +51,8 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
  * test refuses entries that no import needs, and circles.
  */
 export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
-  config: { '.': ['keys'], keys: [], loading: ['.', 'keys'] },
-  transport: { '.': ['admission', 'plain', 'upgrade'], admission: [], plain: ['admission', 'upgrade'], upgrade: [] },
+  config: { '.': ['keys'], keys: [], loading: ['.', 'keys'], 'json-schema': ['.', 'keys', 'loading'] },
+  transport: { '.': ['admission', 'plain', 'upgrade'], admission: [], plain: ['admission', 'upgrade'], upgrade: ['admission'] },
   core: {
     contracts: [],
     fabric: ['contracts'],
@@ -60,7 +60,8 @@ export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly
     triggers: ['fabric'],
     revocation: ['builtins', 'contracts', 'fabric'],
     channels: ['builtins', 'contracts', 'fabric'],
-    'workers/access': ['fabric', 'revocation'],
+    jwt: [],
+    'workers/access': ['fabric', 'jwt', 'revocation'],
     workers: ['channels', 'fabric', 'revocation', 'workers/access'],
     'engine-api': ['builtins', 'contracts', 'fabric', 'workers', 'workers/access'],
   },
@@ -89,7 +90,7 @@ export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly
     'lmdb/reading': ['.', 'shared', 'lmdb/env', 'lmdb/tables'],
     'lmdb/pages': [],
     'lmdb/checking': ['lmdb/env', 'lmdb/pages', 'lmdb/tables'],
-    'lmdb/copying': ['shared', 'lmdb/checking', 'lmdb/env', 'lmdb/tables', 'lmdb/writing'],
+    'lmdb/copying': ['shared', 'lmdb/checking', 'lmdb/env', 'lmdb/pages', 'lmdb/tables', 'lmdb/writing'],
     'lmdb/salvaging': ['lmdb/checking', 'lmdb/env', 'lmdb/log', 'lmdb/pages', 'lmdb/tables'],
     'lmdb/maintenance': ['.', 'lmdb/env', 'lmdb/tables', 'lmdb/writing'],
     redis: ['.', 'shared', 'redis/connection'],
@@ -97,14 +98,32 @@ export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly
     'redis/connection': [],
   },
   stream: {
-    '.': ['fanout', 'frames', 'functions', 'leases', 'reading', 'session', 'worker-store'],
+    '.': [
+      'calls',
+      'calls/ledger',
+      'calls/posted',
+      'fanout',
+      'frames',
+      'functions',
+      'leases',
+      'reading',
+      'reading/requests',
+      'session',
+      'worker-store',
+    ],
+    calls: [],
     frames: [],
     fanout: ['frames'],
     'worker-store': [],
     leases: ['worker-store'],
+    'calls/ledger': ['calls'],
+    'calls/posted': ['calls', 'reading/requests', 'session'],
     functions: ['worker-store'],
-    session: ['fanout', 'frames', 'functions', 'leases'],
-    reading: ['fanout', 'frames', 'leases', 'session', 'worker-store'],
+    session: ['calls', 'fanout', 'frames', 'functions', 'leases'],
+    reading: ['fanout', 'reading/changes', 'reading/events', 'reading/requests', 'session', 'worker-store'],
+    'reading/requests': ['frames', 'session', 'worker-store'],
+    'reading/changes': ['fanout', 'frames', 'reading/requests', 'session'],
+    'reading/events': ['frames', 'leases', 'reading/requests', 'session'],
   },
   http: { '.': ['request', 'response', 'routes'], request: [], response: [], routes: ['request'] },
   tools: { '.': [], iii: ['.'] },
@@ -112,7 +131,7 @@ export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly
     '.': ['admin', 'command', 'doctor', 'engine', 'items', 'store'],
     admin: ['command'],
     command: [],
-    doctor: ['command', 'engine'],
+    doctor: ['admin', 'command', 'engine'],
     engine: ['command'],
     items: ['command'],
     store: ['admin', 'command'],
@@ -131,6 +150,7 @@ const PACKAGES: Readonly<Record<string, (file: string) => boolean>> = {
   lmdb: (file) => file.startsWith('store/lmdb/'),
   '@redis/client': (file) => file === 'store/redis/connection/redis-client.ts',
   pino: (file) => file.startsWith('logging/'),
+  jose: (file) => file === 'core/jwt/signature-check.ts',
   commander: (file) => file === 'cli/command/read-words.ts',
   '@opentelemetry/api': (file) => file.startsWith('tracing/'),
   'prom-client': (file) => file === 'metrics/scrape.ts',
@@ -148,8 +168,8 @@ interface PackageRule {
 /** Packages that also run in a browser. They import no Node built-ins, except for the one file that creates Node's socket. */
 const PACKAGE_RULES: Readonly<Record<string, PackageRule>> = {
   'packages/client/src/': {
-    says: 'client knows protocol only, and react.ts React',
-    allows: (file, specifier) => specifier === '@rivulet/protocol' || (file === 'react.ts' && specifier === 'react'),
+    says: 'client knows protocol only, react React, vue Vue, and svelte Svelte',
+    allows: (file, specifier) => specifier === '@rivulet/protocol' || frameworkOf(file) === specifier.split('/')[0],
   },
   'packages/sdk/src/': {
     says: 'sdk knows client and protocol; Node is known to files named node-* only',
@@ -161,7 +181,7 @@ const PACKAGE_RULES: Readonly<Record<string, PackageRule>> = {
 
 const CONFORMANCE_IMPORTS = new Set(['@rivulet/engine/store', '@rivulet/protocol', 'ws']);
 const FORBIDDEN_WORDS = new Set(['util', 'utils', 'helper', 'helpers', 'common', 'manager', 'service', 'wrapper']);
-const KEBAB_FILE = /^[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.ts$/;
+const KEBAB_FILE = /^[a-z0-9]+(-[a-z0-9]+)*(\.(?:test|config))?\.ts$/;
 const ENGINE_SOURCE = 'packages/engine/src/';
 
 /** Returns every specifier that a source imports or re-exports, including dynamic imports and types. */
@@ -252,6 +272,11 @@ function relativeRule(file: string, target: string): string | undefined {
   const [from, to] = [subRoomOf(file), subRoomOf(target)];
   if (from === to || subRooms?.[from]?.includes(to) === true) return undefined;
   return `in ${room}, ${from} does not import ${to}`;
+}
+
+/** Returns the framework that a file of the client serves: `react` for `react.ts` and `react/view-hooks.ts`. */
+function frameworkOf(file: string): string | undefined {
+  return /^(react|vue|svelte)[./]/.exec(file)?.[1];
 }
 
 /** Returns whether a relative specifier leads into another package. The scripts at the root belong to no package. */

@@ -47,7 +47,19 @@ export const CLOSE_CODES = {
   tryLater: {
     code: 1013,
     reason: 'try again later',
-    when: 'The connection could not be decided (auth function missing or timed out), its outbound queue is full, or the engine has been cut off from its store for long.',
+    when: 'A worker or a new token could not be decided, the outbound queue is full, or the engine has been cut off from its store for long.',
+    reconnect: true,
+  },
+  notAdmitted: {
+    code: 1013,
+    reason: 'not admitted',
+    when: 'The connection of a stream client could not be decided, or the engine is cut off from its store. The engine has read none of its frames.',
+    reconnect: true,
+  },
+  unattended: {
+    code: 1013,
+    reason: 'not admitted: no auth worker',
+    when: 'No worker served the auth function of stream clients for 5 s. The engine has read none of the frames.',
     reconnect: true,
   },
 } as const satisfies Record<string, CloseCodeEntry>;

@@ -36,7 +36,7 @@ export const ERROR_CODES = {
     retryable: false,
   },
   INVALID_ARGUMENTS: {
-    when: 'The arguments of an engine::* or stream::* call contradict each other, ask for what this stream does not offer, or after of a list names nothing that is in it.',
+    when: 'The arguments of an engine::* or stream::* call contradict each other, ask for what this stream does not offer, or after of a list names nothing that is in it. Or a stream client uses a callId twice.',
     retryable: false,
   },
   ENGINE_STOPPING: { when: 'The engine stops and takes no new calls; nothing was done.', retryable: true },
@@ -45,7 +45,7 @@ export const ERROR_CODES = {
     retryable: true,
   },
   INVALID_ID: {
-    when: 'A stream name, group id, item id, scope or key is longer than 256 UTF-8 bytes (a topic: 1,024), has a control character, or is not well-formed Unicode.',
+    when: 'A stream name, group id, item id, scope or key is longer than 256 UTF-8 bytes (a topic: 1,024), has a control character, or is not well-formed Unicode. Or it is the reserved stream rivulet::calls.',
     retryable: false,
   },
   STORE_FULL: { when: 'The disk of the store is nearly full; nothing was written.', retryable: true },
@@ -92,10 +92,13 @@ export const ERROR_CODES = {
   topic_not_set: { when: 'A publish or a subscribe trigger names no topic.', retryable: false },
   CONDITION_NOT_MET: { when: 'The condition function of an http trigger answered false.', retryable: false },
   MIDDLEWARE_TIMEOUT: { when: 'A middleware function did not answer before the time of the HTTP request was over.', retryable: true },
-  TIMEOUT: { when: 'The response to an HTTP request did not begin in time.', retryable: true },
+  TIMEOUT: {
+    when: 'The response to an HTTP request did not begin in time, or a function that a stream client called did not answer in time.',
+    retryable: true,
+  },
   HOST_NOT_ALLOWED: { when: 'An HTTP request has a Host that is not in allowed_hosts of its listener.', retryable: false },
   ORIGIN_NOT_ALLOWED: {
-    when: 'A page of another site sent a request to the admin listener, or of a site that is not in allowed_origins of iii-stream.',
+    when: 'A page of another site sent a request to the admin listener, or of a site that is not in allowed_origins of rivulet-stream.',
     retryable: false,
   },
   UNAUTHORIZED: {
@@ -119,7 +122,14 @@ export const ERROR_CODES = {
   },
   INVALID_CONFIG: { when: 'A command cannot use the configuration; nothing was done.', retryable: false },
   CONFLICT: { when: 'The condition of a write of a command does not hold; nothing was written.', retryable: false },
-  RATE_LIMITED: { when: 'A stream client replaced the data of its leases too often; what it sent last is not stored.', retryable: true },
+  RATE_LIMITED: {
+    when: 'A stream client replaced the data of its leases too often; what it sent last is not stored. Or calls by plain HTTP came too fast; the function did not run.',
+    retryable: true,
+  },
+  OUTCOME_UNKNOWN: {
+    when: 'A function that a stream client called may have taken effect or not: the engine or the worker ended while it ran, or its outcome is not known any more.',
+    retryable: false,
+  },
   TOO_MANY_SUBSCRIPTIONS: { when: 'A stream connection asked for more subscriptions than it may hold.', retryable: false },
 } as const satisfies Record<string, ErrorEntry>;
 

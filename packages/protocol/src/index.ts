@@ -1,6 +1,7 @@
 export * from './close-codes.js';
 export * from './decode/decode-engine.js';
 export * from './decode/decode-stream.js';
+export { readCall as decodeCall } from './decode/decode-stream-call.js';
 export * from './decode/decode-stream-frame.js';
 export * from './decode/decode-worker.js';
 export * from './decode/decoded.js';

@@ -1,11 +1,16 @@
 import {
   BATCH_WRITES,
+  CALL_CONFIRMS,
   ID_BYTES,
   JSON_DEPTH,
   JSON_NODES,
   LEASE_DATA_BYTES,
+  REGISTRATIONS_PER_WORKER,
   REGISTRY_ID_BYTES,
   SERVER_FRAME_CHARS,
+  WORKER_LOG_CHARS,
+  WORKER_MESSAGE_BYTES,
+  WORKER_OUTBOUND_BYTES,
 } from './shared-limits.js';
 
 /**
@@ -23,8 +28,8 @@ export const LIMITS = {
   jsonNodes: JSON_NODES,
   /** The different keys in one message of a stream client or a guest session, and the members of its objects that have 128 and more. */
   guestKeys: 8_192,
-  /** One message of a worker. Configurable: `max_message_bytes` of iii-worker-manager. */
-  workerMessageBytes: 16_777_216,
+  /** One message of a worker. Configurable: `max_message_bytes` of rivulet-worker-manager. */
+  workerMessageBytes: WORKER_MESSAGE_BYTES,
   /** One message of a guest session. */
   guestMessageBytes: 1_048_576,
   /** The bytes of unfinished messages of all trusted workers, and of all guest sessions. */
@@ -32,7 +37,7 @@ export const LIMITS = {
   sessionsUnfinishedBytes: 67_108_864,
   /** The value of one item as JSON, in UTF-8. The old and the new value fit into one answer of the default size. */
   valueBytes: 8_000_000,
-  /** One message of a stream client. Configurable: `max_message_bytes` of iii-stream. */
+  /** One message of a stream client. Configurable: `max_message_bytes` of rivulet-stream. */
   clientMessageBytes: 262_144,
   /** The fragments of one incomplete WebSocket message. */
   fragments: 64,
@@ -52,7 +57,7 @@ export const LIMITS = {
   /** The bytes queued for one guest session above which it is closed with 1013. */
   guestOutboundBytes: 8_388_608,
   /** The bytes queued for one worker connection above which it is closed with 1013. */
-  workerOutboundBytes: 67_108_864,
+  workerOutboundBytes: WORKER_OUTBOUND_BYTES,
   /** The bytes queued for one worker connection above which no call is added. So callers alone never fill the queue. */
   workerCallBacklogBytes: 33_554_432,
   /** A function id, trigger id, trigger type id or topic, in UTF-8. */
@@ -75,7 +80,7 @@ export const LIMITS = {
   /** The different unknown keys of payloads and trigger configs that the engine logs for one worker connection. */
   unknownKeysLogged: 64,
   /** The functions, the triggers and the trigger types of one worker connection, each. */
-  registrationsPerWorker: 10_000,
+  registrationsPerWorker: REGISTRATIONS_PER_WORKER,
   /** The length of the ids, descriptions, formats, metadata and configs of all registrations of one worker connection. */
   registrationChars: 67_108_864,
   /** The registrations of one guest session, and the length of their texts. */
@@ -96,7 +101,7 @@ export const LIMITS = {
   /** Each text with which a worker describes itself. */
   labelChars: 256,
   /** One message that a worker writes to the log of the engine. */
-  workerLogChars: 4_096,
+  workerLogChars: WORKER_LOG_CHARS,
   /** The log lines of one worker in a second, and those that it may write at once after a pause. */
   workerLogLinesPerSecond: 200,
   workerLogLinesBurst: 1_000,
@@ -157,6 +162,27 @@ export const LIMITS = {
   /** The time for which an allowed credential may read a group by plain HTTP without a further call, and how many the engine remembers. */
   readAllowMs: 5_000,
   readAllows: 10_000,
+  /** The calls of one stream client that have no answer yet or still run, and the length of their frames. */
+  clientInFlightCalls: 256,
+  clientInFlightChars: 1_048_576,
+  /** The calls of all stream clients that run, those of one address, and the length of the frames of all. */
+  clientCalls: 16_384,
+  clientCallsPerAddress: 4_096,
+  clientCallChars: 67_108_864,
+  /** The time for which a call waits for a worker that serves its function, and a client for one that serves the auth function. */
+  clientFunctionWaitMs: 5_000,
+  /** The groups whose positions one call may request. */
+  callConfirms: CALL_CONFIRMS,
+  /** The time in which the engine must read these positions after the function has answered. */
+  callPositionsMs: 2_000,
+  /** The result of one call of a stream client. */
+  callResultBytes: 1_048_576,
+  /** The results that one stream client has not taken, its next result included. Above it that result becomes `OUTCOME_UNKNOWN`. */
+  callAnswerBytes: 2_097_152,
+  /** The bodies of all calls by plain HTTP that are arriving, or whose call runs. */
+  postedBodyBytes: 16_777_216,
+  /** The time for which the engine keeps stream clients whose calls run when it stops. */
+  callDrainMs: 5_000,
   /** The leased items, in use or in their grace time. */
   leases: 100_000,
   /** The data of a lease as JSON, in UTF-8. */
@@ -175,8 +201,27 @@ export const LIMITS = {
   authRefusedMs: 3_000,
   /** The same time for a credential at which the auth function failed. */
   authFailedMs: 2_000,
-  /** The token in a `refresh`. */
+  /** The token in a `refresh`, and a token that the engine checks by itself. */
   tokenChars: 16_384,
+  /** The signatures of key pairs that the engine checks at the same time, the tokens that wait for it, and the longest wait. */
+  signatureChecks: 16,
+  signaturesWaiting: 16_384,
+  signatureWaitMs: 10_000,
+  /** The checked tokens that one listener remembers until their `exp`, and their length together. */
+  checkedTokens: 10_000,
+  checkedTokenChars: 8_388_608,
+  /** The document of a key server (`jwks_url`), and the keys in it. */
+  jwtKeysBytes: 65_536,
+  jwtKeys: 100,
+  /** The time in which a key server must answer. */
+  jwtKeysTimeoutMs: 5_000,
+  /** The time between two requests to a key server, and the same time while the engine has no keys. */
+  jwtKeysPauseMs: 30_000,
+  jwtKeysRetryMs: 5_000,
+  /** The age of keys after which the engine requests them again, while it uses them. */
+  jwtKeysFreshMs: 300_000,
+  /** The age after which the engine uses keys no more, because their server does not answer. */
+  jwtKeysStaleMs: 3_600_000,
   /** The events that wait for one trigger binding. Above it the oldest event is dropped. */
   pendingPerTrigger: 10_000,
   /** The length of the events of one trigger binding that wait or run. */
@@ -199,6 +244,17 @@ export const LIMITS = {
   /** The idempotency keys that a store remembers, and the UTF-8 bytes of the keys and their answers. */
   idempotencyKeys: 1_000_000,
   idempotencyBytes: 268_435_456,
+  /** The calls with an idempotency key that one engine remembers. */
+  keyedCalls: 400_000,
+  /** Such calls of one identity, or of one address without an identity: an eighth. */
+  callerKeyedCalls: 50_000,
+  /** The kept outcome of one call, and the kept outcomes of all these calls, in UTF-8. */
+  callOutcomeBytes: 65_536,
+  callOutcomesBytes: 67_108_864,
+  /** Kept outcomes of one identity, or of one address without an identity: an eighth. */
+  callerOutcomesBytes: 8_388_608,
+  /** The time for which a repeat waits for the call that still runs. */
+  callWaitMs: 60_000,
   /** The length of the writes without an answer: of streams, in the store or at workers that serve them, and of state. */
   pendingWriteChars: 268_435_456,
   /** The streams that workers may serve in one run of the engine. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type Page } from 'playwright-core';
 import { onTestFinished } from 'vitest';
+import { PATIENCE_MS } from './inbox.js';
 
 const QUIET = [
   '--no-sandbox',
@@ -18,7 +19,7 @@ const QUIET = [
 
 /**
  * Opens a page of a real browser with a profile of its own. The browser closes when the test ends. The environment variable `CHROMIUM`
- * names another executable.
+ * names another executable. Each wait for the page ends after `PATIENCE_MS`.
  */
 export async function openPage(): Promise<Page> {
   const profile = await mkdtemp(join(tmpdir(), 'rivulet-browser-'));
@@ -26,7 +27,9 @@ export async function openPage(): Promise<Page> {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     headless: true,
     args: QUIET,
+    timeout: PATIENCE_MS,
   });
+  context.setDefaultTimeout(PATIENCE_MS);
   onTestFinished(async () => {
     await context.close();
     await rm(profile, { recursive: true, force: true, maxRetries: 5 });

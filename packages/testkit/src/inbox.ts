@@ -1,5 +1,5 @@
 /** Milliseconds after which a test fails because a message is missing. The bound is long, because a busy machine delays messages. */
-export const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = 120_000;
 
 interface Waiter<T> {
   readonly wanted: (message: T) => boolean;

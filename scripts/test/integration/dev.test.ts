@@ -27,9 +27,9 @@ describe('npm run dev', () => {
       config,
       [
         'workers:',
-        '  - name: iii-worker-manager',
+        '  - name: rivulet-worker-manager',
         '    config: { port: 0, host: 127.0.0.1 }',
-        '  - name: iii-stream',
+        '  - name: rivulet-stream',
         '    config: { port: 0, host: 127.0.0.1, adapter: { name: kv, config: { store_method: in_memory } } }',
       ].join('\n'),
     );

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PUBLISHED } from '../../public-surface/report.mjs';
+import { manifestOf, PUBLISHED } from '../../packing/published.mjs';
 import { ROOT } from '../../set-up/workspace.mjs';
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -9,7 +9,7 @@ const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 describe("the newcomer's kit", () => {
   it('releases the published packages with one version', () => {
     const { fixed }: { fixed: string[][] } = JSON.parse(read('.changeset/config.json'));
-    expect(fixed).toEqual([PUBLISHED.map((name) => `@rivulet/${name}`)]);
+    expect(fixed).toEqual([PUBLISHED.map((name) => manifestOf(name).name)]);
   });
 
   it('runs the gate on each major version of Node that is supported', () => {
@@ -18,8 +18,15 @@ describe("the newcomer's kit", () => {
     expect(workflow).toContain('.ci/run');
   });
 
+  it('runs the gate in a clone with its history, and lets no push cancel the gate of a release', () => {
+    const workflow = read('.github/workflows/ci.yml');
+    const checkouts = workflow.match(/uses: actions\/checkout@/g) ?? [];
+    expect(workflow.match(/uses: actions\/checkout@.*\n +with:\n(?: +#.*\n)* +fetch-depth: 0$/gm)).toHaveLength(checkouts.length);
+    expect(workflow).toMatch(/^ +group: .*\$\{\{ github\.workflow \}\}-\$\{\{ github\.ref \}\}$/m);
+  });
+
   it('opens the ports of the configuration in the dev container', () => {
     const container: { forwardPorts: number[] } = JSON.parse(read('.devcontainer/devcontainer.json'));
-    for (const port of container.forwardPorts) expect(read('iii-config.yaml')).toContain(`port: ${port}`);
+    for (const port of container.forwardPorts) expect(read('rivulet.yaml')).toContain(`port: ${port}`);
   });
 });

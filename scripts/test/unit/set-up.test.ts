@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isBuilt, markBuilt, sourceFingerprint } from '../../set-up/build-stamp.mjs';
 import { canAdopt, isInstalled, markInstalled } from '../../set-up/install-stamp.mjs';
+import { deleteStaleOutputs } from '../../set-up/stale-outputs.mjs';
 
 let root: string;
 
@@ -21,6 +22,15 @@ function write(path: string, content: string): void {
 }
 
 const packages = (versions: Record<string, object>) => JSON.stringify({ packages: versions });
+
+it('a build deletes the outputs of deleted sources, and nothing else', () => {
+  for (const path of ['src/kept.ts', 'src/view.tsx', 'src/deep/kept.ts']) write(`p/${path}`, '');
+  const kept = ['kept.js', 'kept.d.ts', 'view.js.map', 'deep/kept.d.ts.map', 'tsconfig.tsbuildinfo', 'bundle/main.js'];
+  for (const path of [...kept, 'gone.js', 'gone.js.map', 'deep/gone.d.ts', 'deep/gone.d.ts.map']) write(`p/dist/${path}`, '');
+  deleteStaleOutputs(root, 'p');
+  const left = readdirSync(join(root, 'p/dist'), { recursive: true, encoding: 'utf8' });
+  expect(left.sort()).toEqual([...kept, 'bundle', 'deep'].sort());
+});
 
 describe('an installation', () => {
   it('is current until the lock file changes', () => {

@@ -40,7 +40,25 @@ export interface StallCommand {
   readonly bytesPerSecond: number;
 }
 
-/** Closes the subscribers of `stall`. */
+/** Opens readers of event streams, each for the same groups. */
+export interface WatchEventsCommand {
+  readonly kind: 'watch-events';
+  /** Base URL of the stream port, with `http:`. */
+  readonly url: string;
+  readonly groups: readonly string[];
+  readonly count: number;
+  /** Readers that measure the latency of each change. @default 0 */
+  readonly sampled?: number;
+}
+
+/** Opens one reader of an event stream that stops reading. `end-stall` closes it. */
+export interface StallEventsCommand {
+  readonly kind: 'stall-events';
+  readonly url: string;
+  readonly groups: readonly string[];
+}
+
+/** Closes the subscribers of `stall` and `stall-events`. */
 export interface EndStallCommand {
   readonly kind: 'end-stall';
 }
@@ -196,6 +214,8 @@ export type LoadCommand =
   | WatchCommand
   | SinkCommand
   | StallCommand
+  | WatchEventsCommand
+  | StallEventsCommand
   | EndStallCommand
   | PaceCommand
   | SaturateCommand

@@ -127,21 +127,21 @@ describe('the configuration of the engines', () => {
   ] as const;
 
   test.each(ways)('%s is accepted without a warning, and has the ports and the Redis of the other files', async (_of, url, env) => {
-    const config = await effective(join(EXAMPLE, 'iii-config.yaml'), env);
+    const config = await effective(join(EXAMPLE, 'rivulet.yaml'), env);
     for (const [kind, entry] of [
-      ['worker', 'iii-worker-manager'],
-      ['stream', 'iii-stream'],
-      ['http', 'iii-http'],
+      ['worker', 'rivulet-worker-manager'],
+      ['stream', 'rivulet-stream'],
+      ['http', 'rivulet-http'],
       ['admin', 'rivulet-admin'],
     ] as const)
       expect([kind, config(entry)]).toMatchObject([kind, { port: PORTS[kind], host: '0.0.0.0' }]);
-    for (const entry of ['iii-stream', 'iii-state'])
+    for (const entry of ['rivulet-stream', 'rivulet-state'])
       expect(config(entry)).toMatchObject({ adapter: { name: 'redis', config: { redis_url: url } } });
-    for (const name of Object.keys(env)) expect(read('iii-config.yaml')).toContain(`\${${name}:`);
+    for (const name of Object.keys(env)) expect(read('rivulet.yaml')).toContain(`\${${name}:`);
   });
 
   test('is the same file everywhere', () => {
-    expect(named('ConfigMap', 'rivulet').data).toEqual({ 'iii-config.yaml': read('iii-config.yaml') });
+    expect(named('ConfigMap', 'rivulet').data).toEqual({ 'rivulet.yaml': read('rivulet.yaml') });
     const directives = (text = '') => text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
     const ofCluster = directives(named('ConfigMap', 'rivulet-redis').data?.['redis.conf']);
     expect(ofCluster.filter((line) => !line.startsWith('maxmemory ')).sort((a, b) => (a < b ? -1 : 1))).toEqual(
@@ -251,7 +251,7 @@ describe('kubernetes', () => {
 });
 
 test('a silent WebSocket outlives the pings of the engine in every proxy', async () => {
-  const stream = (await effective(join(EXAMPLE, 'iii-config.yaml'), {}))('iii-stream');
+  const stream = (await effective(join(EXAMPLE, 'rivulet.yaml'), {}))('rivulet-stream');
   const seconds = (Number(stream.ping_interval_ms) + Number(stream.pong_timeout_ms)) / 1_000;
   expect(Number(/^ {2}timeout tunnel (\d+)s$/m.exec(read('haproxy.cfg'))?.[1])).toBeGreaterThan(seconds);
   const annotations = named('Ingress', 'rivulet').metadata.annotations ?? {};
@@ -277,8 +277,8 @@ describe('the Dockerfile', () => {
     const command = commandOf(engine);
     const place = command.at(-1) ?? '';
     expect(existsSync(join(ROOT, place))).toBe(true);
-    expect(compose.services['engine-a']?.volumes).toEqual([`./iii-config.yaml:${valueOf(stages[0] ?? engine, 'WORKDIR')}/${place}:ro`]);
-    expect(engineContainer.args).toEqual([...command.slice(0, -1), '/etc/rivulet/iii-config.yaml']);
+    expect(compose.services['engine-a']?.volumes).toEqual([`./rivulet.yaml:${valueOf(stages[0] ?? engine, 'WORKDIR')}/${place}:ro`]);
+    expect(engineContainer.args).toEqual([...command.slice(0, -1), '/etc/rivulet/rivulet.yaml']);
     expect(engineContainer.volumeMounts?.[0]?.mountPath).toBe('/etc/rivulet');
   });
 

@@ -4,11 +4,12 @@ import { simulate } from '../simulation/simulation.js';
 import { ACCESS_BUGS } from './access-bugs.js';
 import type { Bug } from './bug.js';
 import { DELIVERY_BUGS } from './delivery-bugs.js';
+import { EVENT_BUGS } from './event-bugs.js';
 import { STORE_BUGS } from './store-bugs.js';
 import { WIRE_BUGS } from './wire-bugs.js';
 
 /** All deliberate bugs. */
-export const BUGS: readonly Bug[] = [...STORE_BUGS, ...DELIVERY_BUGS, ...WIRE_BUGS, ...ACCESS_BUGS];
+export const BUGS: readonly Bug[] = [...STORE_BUGS, ...DELIVERY_BUGS, ...WIRE_BUGS, ...EVENT_BUGS, ...ACCESS_BUGS];
 
 export interface Hunted {
   readonly bug: Bug;

@@ -29,6 +29,10 @@ export class MangledConnection implements Connection {
     return this.#inner.remoteAddress;
   }
 
+  get peerAddress(): string {
+    return this.#inner.peerAddress;
+  }
+
   get buffered(): number {
     return this.#inner.buffered;
   }

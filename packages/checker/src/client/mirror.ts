@@ -1,3 +1,4 @@
+import type { Position } from '@rivulet/protocol';
 import type { NewOp, ShownItem } from '../history/op.js';
 import { describeState } from '../state-hash.js';
 import type { SyncItem, WireFrame } from './wire-frame.js';
@@ -51,7 +52,7 @@ export class Mirror {
   }
 
   /** Position of the state; undefined before the first state. */
-  get position(): { readonly epoch: string; readonly offset: number } | undefined {
+  get position(): Position | undefined {
     return this.#epoch === undefined ? undefined : { epoch: this.#epoch, offset: this.#offset };
   }
 
@@ -124,7 +125,7 @@ export class Mirror {
       ...describeState(received),
       ...(this.#loose ? { loose: true } : {}),
       ...(item === undefined ? {} : { item }),
-      ts: frame.ts,
+      ...(frame.ts === undefined ? {} : { ts: frame.ts }),
       ...(this.#reason === undefined ? {} : { reset: this.#reason }),
     });
     for (const { after, through } of this.#gaps.splice(0)) this.#recordGap(after, through);
@@ -184,10 +185,21 @@ export class Mirror {
 
   /** Records the current state in the history. */
   recordState(): void {
-    if (this.#epoch === undefined) return;
+    if (this.#epoch !== undefined) this.recordStateAt({ epoch: this.#epoch, offset: this.#offset });
+  }
+
+  /** Records the current state as that of a position that the engine named for it. */
+  recordStateAt({ epoch: e, offset: s }: Position): void {
     const { p, group: g, item } = this.options;
     const state = { ...describeState(this.items()), ...(this.#loose ? { loose: true } : {}) };
-    this.#record({ p, type: 'ok', f: 'mirror', g, e: this.#epoch, s: this.#offset, ...state, ...(item === undefined ? {} : { item }) });
+    this.#record({ p, type: 'ok', f: 'mirror', g, e, s, ...state, ...(item === undefined ? {} : { item }) });
+  }
+
+  /** Takes the position that an answer of plain HTTP names for the current state, and records the state. */
+  moveTo(position: Position): void {
+    this.recordStateAt(position);
+    this.#epoch = position.epoch;
+    this.#offset = position.offset;
   }
 
   held(item: string): string | undefined {

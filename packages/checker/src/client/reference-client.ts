@@ -1,6 +1,8 @@
 import { formatPosition } from '@rivulet/protocol';
 import type { NewOp } from '../history/op.js';
+import { FrameReader } from './frame-reader.js';
 import { Mirror } from './mirror.js';
+import type { Send, WatchingClient } from './watching-client.js';
 import { decodeWireFrame, type WireFrame } from './wire-frame.js';
 
 /** One target that a client watches over all its connections. */
@@ -20,20 +22,18 @@ interface Place {
   subscription: string;
 }
 
-/** Sends one text to the engine. */
-export type Send = (text: string) => void;
-
 /**
  * A stream client for histories, written from the rules of the protocol. It applies frames, resumes from its positions and records
  * everything.
  * The caller owns the socket and reports `connected`, `received` and `lost`.
  */
-export class ReferenceClient {
+export class ReferenceClient implements WatchingClient {
   readonly name: string;
   readonly who: string;
   readonly #record: (op: NewOp) => void;
   readonly #places: Place[];
   #send: Send | undefined;
+  #frames = new FrameReader(() => {});
   #joins = 0;
 
   constructor(name: string, who: string, watched: readonly Watched[], record: (op: NewOp) => void) {
@@ -64,6 +64,7 @@ export class ReferenceClient {
 
   connected(send: Send): void {
     this.#send = send;
+    this.#frames = new FrameReader((text) => this.received(text));
     for (let index = 0; index < this.#places.length; index++) this.join(index);
   }
 
@@ -94,6 +95,11 @@ export class ReferenceClient {
     this.#close(place, 'ok');
   }
 
+  read(bytes: Buffer): void {
+    this.#frames.read(bytes);
+  }
+
+  /** Takes one message. */
   received(text: string): void {
     const frame = decodeWireFrame(text);
     switch (frame.kind) {
@@ -133,7 +139,6 @@ export class ReferenceClient {
     for (const place of this.#places) if (place.joined) this.#close(place, 'info');
   }
 
-  /** Returns whether every subscription of a whole group has this value of the item. */
   holds(item: string, values: ReadonlyMap<string, string>): boolean {
     return this.#places.every(({ watched, mirror }) => watched.item !== undefined || mirror.held(item) === values.get(watched.group));
   }

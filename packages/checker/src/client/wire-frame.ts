@@ -29,7 +29,8 @@ export type WireFrame =
       readonly group: string;
       readonly item: string | undefined;
       readonly items: readonly SyncItem[];
-      readonly ts: number;
+      /** A snapshot of plain HTTP has no timestamp. */
+      readonly ts: number | undefined;
       readonly offset: number | undefined;
       readonly epoch: string | undefined;
       readonly reason: string | undefined;

@@ -2,7 +2,7 @@ import { Random } from '@rivulet/testkit/random';
 import { HostileWorker } from './hostile-worker.js';
 import { Innocent } from './innocent.js';
 import { type StoreKind, Target } from './target.js';
-import { Traffic } from './traffic.js';
+import { type PeerKind, Traffic } from './traffic.js';
 
 export interface CampaignOptions {
   readonly seed: number;
@@ -12,6 +12,11 @@ export interface CampaignOptions {
   /** Number of messages in one round. Each round has a seed of its own. */
   readonly roundMessages: number;
   readonly stores: readonly StoreKind[];
+  /**
+   * Kinds of peers.
+   * @default all
+   */
+  readonly peers?: readonly PeerKind[] | undefined;
   /**
    * Milliseconds in which the heap must return to its bound at the end.
    * @default the time for which the engine keeps groups without subscriptions
@@ -108,7 +113,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
       sites.set(kind, site);
       const most = Math.min(options.roundMessages, options.messages - messages);
       const begun = performance.now();
-      const done = await runRound(site, random, most);
+      const done = await runRound(site, random, { most, peers: options.peers });
       messages += done.messages;
       const rate = Math.round((done.messages * 1_000) / (performance.now() - begun));
       const held = await site.target.heldBytes();
@@ -131,12 +136,12 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
 async function runRound(
   site: Site,
   random: Random,
-  most: number,
+  { most, peers }: { readonly most: number; readonly peers: CampaignOptions['peers'] },
 ): Promise<{ readonly messages: number; readonly faults: readonly string[] }> {
   site.worker.reseed(random.fork());
   site.innocent.resume();
   const before = site.worker.answers;
-  const traffic = new Traffic(site.target.ports, site.worker, random);
+  const traffic = new Traffic(site.target.ports, site.worker, random, peers);
   const count = () => traffic.sent + site.worker.answers - before;
   let idle = 0;
   while (count() < most && site.target.ended === undefined && site.innocent.faults.length === 0) {

@@ -14,22 +14,22 @@ export const FAULTS: Readonly<Record<string, string>> = {
       if (text.includes('"refresh"') && /\\\\ud[89a-f]/i.test(text)) void (async () => encodeURIComponent('\\ud800'))();
       return onText.call(this, text);
     };`,
-  /** Loses one change in fifty. */
+  /** Loses one change in ten. The innocent client always has more of them under way. */
   'lost-change': `
     import { Hub } from ${PARTS};
     const { publish } = Hub.prototype;
     let n = 0;
     Hub.prototype.publish = function (commit, text) {
-      if (commit.stream === 'calm' && ++n % 50 === 0) return;
+      if (commit.stream === 'calm' && ++n % 10 === 0) return;
       return publish.call(this, commit, text);
     };`,
-  /** Keeps every frame of a stream client in memory. */
+  /** Keeps every frame of a stream client in memory, with 24 KB. */
   leak: `
     import { StreamSession } from ${PARTS};
     const { onText } = StreamSession.prototype;
     const kept = (globalThis.kept = []);
     StreamSession.prototype.onText = function (text) {
-      kept.push({ text, copy: Array.from({ length: 40_000 }, () => text.length) });
+      kept.push({ text, copy: Array.from({ length: 3_000 }, () => text.length) });
       return onText.call(this, text);
     };`,
   /** Throws on a frame that names a prototype. The error boundary of the connection catches it. */

@@ -120,3 +120,42 @@ export function brokenRequest(random: Random): Buffer {
       return bytes;
   }
 }
+
+const READ_PATHS = [
+  '/stream/fz/a',
+  '/stream/fz/b/i',
+  '/stream/fz2/a',
+  '/stream/fz',
+  '/events',
+  '/stream//',
+  '/stream/%ed%a0%80/a',
+  '/events/',
+];
+const READ_QUERIES: readonly ((random: Random) => string)[] = [
+  (r) => `since=${r.pick(['e:1', ':', 'x:9007199254740993', '', ',', 'e:1,e%3A2', inTarget(r)])}`,
+  // No request waits for long, because the next one of its connection waits too.
+  (r) => `wait=${r.pick(['0', '1', '61', '-1', '1e9', inTarget(r)])}`,
+  (r) => `limit=${r.pick(['1', '0', '1000', '1001', inTarget(r)])}`,
+  (r) => `after=${r.pick(['i', 'missing', inTarget(r)])}`,
+  (r) => `group=${r.pick(['fz/a', 'fz%2Fb', 'fz/a/i', 'fz', inTarget(r)])}`,
+  (r) => Array.from({ length: r.between(2, 40) }, (_, n) => `group=fz/${n}`).join('&'),
+  (r) => `token=t${r.below(1e6)}`,
+];
+const READ_HEADERS: readonly ((random: Random) => string)[] = [
+  () => 'Accept: text/event-stream',
+  (r) => `Last-Event-ID: ${r.pick(['e:1', 'e:1,', ',,,', '%', 'e:9007199254740993', inHead(r)])}`,
+  (r) => `If-None-Match: ${r.pick(['*', '""', 'W/"e:1"', inHead(r)])}`,
+  (r) => r.pick(ODD_HEADERS)(r),
+];
+
+/** Returns a request that reads a stream by plain HTTP. Half of them want an event stream. */
+export function readRequest(random: Random): Buffer {
+  const path = random.chance(0.8) ? random.pick(READ_PATHS) : `/stream/${inTarget(random)}/${inTarget(random)}`;
+  const query = Array.from({ length: random.below(4) }, () => random.pick(READ_QUERIES)(random)).join('&');
+  const lines = [
+    `${random.chance(0.85) ? 'GET' : random.pick(METHODS)} ${path}${query === '' ? '' : `?${query}`} HTTP/1.1`,
+    'Host: 127.0.0.1',
+  ];
+  for (let headers = random.below(4); headers > 0; headers--) lines.push(random.pick(READ_HEADERS)(random));
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+}

@@ -141,6 +141,9 @@ export const WORKER_SEEDS: readonly Seed[] = [
 
 const subscription = (r: Random) => ({ subscriptionId: `s${r.below(12)}`, streamName: r.pick(STREAMS), groupId: r.pick(GROUPS) });
 
+/** Functions that a stream client calls: those of the engine and of the hostile worker, missing and hidden ones. */
+const CALLED = ['stream::set', 'stream::get', 'stream::list', 'fz::fn', 'fz::f', 'fz::missing', 'engine::health::check', '__proto__'];
+
 /** Frames of a stream client. */
 export const STREAM_SEEDS: readonly Seed[] = [
   (r) => ({ type: 'join', data: subscription(r) }),
@@ -153,5 +156,18 @@ export const STREAM_SEEDS: readonly Seed[] = [
   (r) => ({ type: 'leave', data: subscription(r) }),
   (r) => ({ type: 'refresh', data: { token: `t${r.below(100)}` } }),
   (r) => ({ type: 'lease', data: { subscriptionId: `s${r.below(12)}`, data: value(r) } }),
+  (r) => ({ type: 'call', data: { callId: `c${r.below(400)}`, functionId: r.pick(CALLED), data: r.chance(0.5) ? itemOf(r) : value(r) } }),
+  (r) => ({
+    type: 'call',
+    data: {
+      callId: r.pick(ITEMS),
+      functionId: r.pick(CALLED),
+      data: r.pick<unknown>([null, 7, 'text', [1], { _caller: { session_id: 'x' }, value: 1 }]),
+      idempotencyKey: `k${r.below(50)}`,
+      repeatedAfterMs: r.pick([0, 1, 5_000, 2 ** 53]),
+      confirm: [{ streamName: r.pick(STREAMS), groupId: r.pick(GROUPS) }],
+      timeoutMs: r.pick([1, 50, 1e9]),
+    },
+  }),
   (r) => ({ type: 'unknown', data: subscription(r) }),
 ];

@@ -52,7 +52,8 @@ export class Target {
     this.#child.stderr?.on('data', (data: Buffer) => {
       this.#log = (this.#log + data.toString()).slice(-LOG_CHARS);
     });
-    this.#child.once('exit', (code, signal) => {
+    // At `exit`, the last lines of the log may not have been read.
+    this.#child.once('close', (code, signal) => {
       if (this.#stopping) return;
       this.ended = `the engine ended with ${code ?? signal}: ${this.#log.slice(-4_000)}`;
     });
@@ -70,7 +71,7 @@ export class Target {
   /** Resolves when the process has ended, or after `EXIT_MS`. A crashing process closes its connections first. */
   async endsSoon(): Promise<void> {
     const late = new Promise<void>((resolve) => setTimeout(resolve, EXIT_MS).unref());
-    const ended = new Promise<void>((resolve) => this.#child.once('exit', () => setImmediate(resolve)));
+    const ended = new Promise<void>((resolve) => this.#child.once('close', () => setImmediate(resolve)));
     if (this.ended === undefined) await Promise.race([ended, late]);
   }
 
@@ -144,6 +145,9 @@ ${guestListener(['middleware_function_id: fz::mw', 'rbac: { expose_functions: [m
       host: 127.0.0.1
       port: 0
       auth_function: fz::auth
+      expose_functions: [match("stream::*"), match("fz::*")]
+      call_timeout_ms: 300
+      max_calls_per_second: 1000000
       max_joins_per_second: 1000000
       max_frames_per_second: 1000000
       max_bytes_per_second: 1073741824

@@ -1,6 +1,6 @@
 import type { Random } from '@rivulet/testkit/random';
 import { broken, message, pingFrame, randomBytes } from './frames.js';
-import { brokenRequest, httpRequest, upgradeHead } from './heads.js';
+import { brokenRequest, httpRequest, readRequest, upgradeHead } from './heads.js';
 import type { HostileWorker } from './hostile-worker.js';
 import { Peer } from './peer.js';
 import { CALL_SEEDS, STREAM_SEEDS, WORKER_SEEDS } from './seeds.js';
@@ -21,9 +21,12 @@ const PATIENCE_MS = 5_000;
 const BREAKS = 0.004;
 const ODD_HEAD = 0.3;
 
+/** The kinds of peers. */
+export type PeerKind = 'stream' | 'worker' | 'guest' | 'guarded' | 'http' | 'read' | 'channel' | 'otel';
+
 /** A kind of listener and the messages of its peers. */
 interface Kind {
-  readonly name: string;
+  readonly name: PeerKind;
   readonly peers: number;
   /** Frequency of its turns, relative to other kinds. */
   readonly weight: number;
@@ -92,6 +95,16 @@ const KINDS: readonly Kind[] = [
     broken: brokenRequest,
   },
   {
+    name: 'read',
+    peers: 24,
+    weight: 8,
+    batch: 4,
+    port: (ports) => ports.stream,
+    head: () => '',
+    next: readRequest,
+    broken: brokenRequest,
+  },
+  {
     name: 'channel',
     peers: 6,
     weight: 8,
@@ -102,34 +115,37 @@ const KINDS: readonly Kind[] = [
   { name: 'otel', peers: 2, weight: 6, port: (ports) => ports.guest, head: (r, odd) => upgradeHead('/otel', r, odd), ...bytes(400) },
 ];
 
-const TURNS: readonly Kind[] = KINDS.flatMap((kind) => Array.from({ length: kind.weight }, () => kind));
-
 /** All hostile peers of one round. */
 export class Traffic {
   readonly #worker: HostileWorker;
   readonly #random: Random;
   readonly #peers: ReadonlyMap<Kind, readonly Peer[]>;
+  /** Each kind as often as its weight. */
+  readonly #turns: readonly Kind[];
   /** Monotonic time in milliseconds when each peer connected or written last. */
   readonly #usedAt = new Map<Peer, number>();
   /** Number of messages that were sent, including the heads of connections. */
   sent = 0;
 
-  constructor(ports: TargetPorts, worker: HostileWorker, random: Random) {
+  /** `only`: the kinds of peers. @default all */
+  constructor(ports: TargetPorts, worker: HostileWorker, random: Random, only?: readonly PeerKind[]) {
+    const kinds = KINDS.filter(({ name }) => only?.includes(name) ?? true);
     this.#worker = worker;
     this.#random = random;
     this.#peers = new Map(
-      KINDS.map((kind) => [
+      kinds.map((kind) => [
         kind,
         Array.from({ length: kind.peers }, () => new Peer(kind.port(ports), isWebSocket(kind) ? ANSWER : undefined)),
       ]),
     );
+    this.#turns = kinds.flatMap((kind) => Array.from({ length: kind.weight }, () => kind));
   }
 
   /** Lets some peers write a batch. Returns false if none of them could. */
   step(): boolean {
     let written = false;
     for (let turn = 0; turn < 8; turn++) {
-      const kind = this.#random.pick(TURNS);
+      const kind = this.#random.pick(this.#turns);
       const peer = this.#random.pick(this.#peers.get(kind) ?? []);
       if (this.#takes(kind, peer)) {
         this.#write(kind, peer);
@@ -171,8 +187,8 @@ export class Traffic {
   async settle(): Promise<readonly string[]> {
     const waits: Promise<string | undefined>[] = [];
     for (const [kind, peers] of this.#peers) {
-      // A channel without a reader blocks its writer.
-      if (kind.name === 'channel') continue;
+      // A channel without a reader blocks its writer. An event stream takes no further request.
+      if (kind.name === 'channel' || kind.name === 'read') continue;
       for (const [index, peer] of peers.entries()) {
         // Before the upgrade the engine waits for the rest of a head, and ends the connection after a timeout.
         if (isWebSocket(kind) && !peer.upgraded) continue;
@@ -190,5 +206,5 @@ export class Traffic {
 }
 
 function isWebSocket({ name }: Kind): boolean {
-  return name !== 'http';
+  return name !== 'http' && name !== 'read';
 }

@@ -67,6 +67,8 @@ class Campaign {
   readonly #refusals: number[] = [];
   #idle: Agent[] = [];
   #names = 0;
+  /** Findings that were said. */
+  #said = 0;
 
   constructor(options: CampaignOptions) {
     this.#options = options;
@@ -84,12 +86,14 @@ class Campaign {
       done += condition === 'killed_pair' ? 2 : 1;
       this.#starts[condition] += done - before;
       holder = await this.#trial(condition, holder);
+      this.#sayFindings();
       if (Math.floor(done / PROGRESS) > Math.floor(before / PROGRESS)) say(`${done} starts, ${this.#ledger.writes} writes`);
     }
     // The last start finds every acknowledged write.
     await holder.close();
     await this.#retire(holder);
     await this.#firstHolder();
+    this.#sayFindings();
     const { wrong, writes, lost } = this.#ledger;
     return { starts: this.#starts, refusals: this.#refusals.toSorted((a, b) => a - b), writes, lost, wrong };
   }
@@ -97,6 +101,12 @@ class Campaign {
   async end(): Promise<void> {
     await Promise.all(Array.from(this.#agents, (agent) => agent.kill()));
     rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  /** Says the findings that are new. */
+  #sayFindings(): void {
+    for (const wrong of this.#ledger.wrong.slice(this.#said)) this.#options.say(`WRONG ${wrong}`);
+    this.#said = this.#ledger.wrong.length;
   }
 
   async #trial(condition: Condition, holder: Agent): Promise<Agent> {

@@ -4,7 +4,7 @@ import { namespaceProblem } from '../lock-trials/agent.js';
 import { runCampaign as runLockTrials } from '../lock-trials/campaign.js';
 import { runCampaign as runPowerCuts } from '../power-cuts/campaign.js';
 import type { Durability } from '../power-cuts/stored-groups.js';
-import { isPassed, runDamages, salvageInAll } from '../store-damage/campaign.js';
+import { describeFailure, isPassed, runDamages, salvageInAll } from '../store-damage/campaign.js';
 import type { Arguments } from './arguments.js';
 
 /** Damages between two lines of progress. */
@@ -71,6 +71,7 @@ async function damageStores(damages: number, seed: number, say: (line: string) =
     seed,
     onProgress: (part) => part.damages % PROGRESS === 0 && say(`${part.damages} damages; continue with --from ${part.nextSeed}`),
   });
+  for (const failure of result.failures) say(`WRONG ${describeFailure(failure)}`);
   const { returned, undamaged } = salvageInAll(result.salvage);
   return {
     size: `${number(result.damages)} damages of ${number(result.nextSeed - seed)} stores`,

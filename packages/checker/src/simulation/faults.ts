@@ -1,5 +1,6 @@
 import type { Connection, JoinLeaveTriggers } from '@rivulet/engine/parts';
 import type { StreamStore } from '@rivulet/engine/stores';
+import type { MangleBytes } from './http/sim-socket.js';
 import { SimStore, type SimStoreDeps } from './sim-store.js';
 
 /**
@@ -15,6 +16,8 @@ export interface Faults {
   connection(connection: Connection): Connection;
   /** Wraps the connection between a worker session and its socket. */
   workerConnection(connection: Connection): Connection;
+  /** Returns a function that alters the bytes of one connection of plain HTTP. */
+  httpBytes(): MangleBytes;
   triggers(triggers: JoinLeaveTriggers): JoinLeaveTriggers;
   /** Replaces methods for one run. Returns a function that restores them. */
   install(): () => void;
@@ -25,6 +28,7 @@ export const NO_FAULTS: Faults = {
   store: (store) => store,
   connection: (connection) => connection,
   workerConnection: (connection) => connection,
+  httpBytes: () => (bytes) => bytes,
   triggers: (triggers) => triggers,
   install: () => () => {},
 };

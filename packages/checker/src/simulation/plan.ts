@@ -8,6 +8,8 @@ export interface Plan {
   readonly groups: readonly string[];
   readonly items: readonly string[];
   readonly clients: number;
+  /** Readers by plain HTTP; 0 in three worlds of five. */
+  readonly httpClients: number;
   readonly workers: number;
   readonly lanes: number;
   /** Number of writes before the faults end. */
@@ -40,6 +42,7 @@ export function planOf(seed: number): Plan {
     groups,
     items: Array.from({ length: random.between(2, 12) }, (_, n) => `i${n}`),
     clients: random.between(1, 4),
+    httpClients: httpClientsOf(seed),
     workers: random.between(1, 2),
     lanes: random.between(1, 4),
     writes: random.between(30, 110),
@@ -80,4 +83,11 @@ function boundsOf(seed: number): GroupBounds | undefined {
   };
 }
 
+/** Returns the number of readers by plain HTTP, which has a random number of its own too. */
+function httpClientsOf(seed: number): number {
+  const random = new Random(HTTP_SEED + seed);
+  return random.chance(0.4) ? random.between(1, 3) : 0;
+}
+
+const HTTP_SEED = 2_000_000_011;
 const BOUNDS_SEED = 1_000_000_007;

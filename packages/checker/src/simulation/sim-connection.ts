@@ -3,6 +3,9 @@ import type { CloseName } from '@rivulet/protocol';
 import type { Random } from '@rivulet/testkit/random';
 import type { VirtualTime } from './virtual-time.js';
 
+/** Milliseconds in which a connection that ends still carries bytes. I11 allows a second for what a kernel has. */
+const FINISH_MS = 500;
+
 /** The peer of the engine: a client or a worker. */
 export interface Peer {
   onBytes(bytes: Buffer): void;
@@ -27,6 +30,7 @@ export interface LinkQuality {
  */
 export class SimConnection implements Connection {
   readonly remoteAddress = '10.0.0.1';
+  readonly peerAddress = '10.0.0.1';
   readonly quality: LinkQuality;
   readonly #time: VirtualTime;
   readonly #random: Random;
@@ -38,6 +42,7 @@ export class SimConnection implements Connection {
   #wasFull = false;
   #inboundAt = 0;
   #closing = false;
+  #finishing = false;
   /** Whether the peer regards the connection as open. */
   #reachable = true;
   /** Whether the link is cut, although the ends may not know it yet. */
@@ -85,6 +90,13 @@ export class SimConnection implements Connection {
     if (this.#closing || !this.open) return;
     this.#closing = true;
     this.#time.after(this.#delay(), () => this.#end());
+  }
+
+  /** Ends the connection when the link has carried everything, or after `FINISH_MS`. */
+  finish(): void {
+    this.#finishing = true;
+    if (this.#queue.length === 0) this.#end();
+    else this.#time.after(FINISH_MS, () => this.#end());
   }
 
   destroy(): void {
@@ -146,6 +158,7 @@ export class SimConnection implements Connection {
         this.#wasFull = false;
         if (this.open) this.#owner?.onDrain();
       }
+      if (this.#finishing && this.#queue.length === 0) this.#end();
       this.#carry();
     });
   }

@@ -24,6 +24,7 @@ import type { Random } from '@rivulet/testkit/random';
 import type { NewOp } from '../history/op.js';
 import { failRound } from './fail-round.js';
 import type { Faults } from './faults.js';
+import { SimHttp } from './http/sim-http.js';
 import type { SimConnection } from './sim-connection.js';
 import type { SimStore } from './sim-store.js';
 import type { VirtualTime } from './virtual-time.js';
@@ -52,7 +53,10 @@ export class SimEngine {
   readonly #hub: Hub;
   readonly #sessionContext: StreamSessionContext;
   readonly #leases: Leases;
+  readonly #http: SimHttp;
   readonly #connections = new Set<SimConnection>();
+  /** Names of random subscription ids, so that a history has none. */
+  readonly #names = new Map<string, string>();
   #killed = false;
 
   constructor(options: SimEngineOptions) {
@@ -79,6 +83,7 @@ export class SimEngine {
       sessions: new Set(),
       expiry: new ExpiryWatch(clock),
     };
+    this.#http = new SimHttp({ config, store, context: this.#sessionContext, clock, fabric: this.#fabric, faults });
     store.uncertainGroups.onUncertain((ref) => this.#hub.refreshGroup(ref));
     const started = store.start({
       onCommit: (commit: Commit) => {
@@ -100,6 +105,16 @@ export class SimEngine {
     this.#accept(connection);
     const access = { now: { kind: 'allowed', context: { who }, expiresAtMs: undefined } } as const;
     connection.own(new StreamSession(this.#sessionContext, this.#options.faults.connection(connection), access));
+  }
+
+  acceptHttp(connection: SimConnection): void {
+    this.#accept(connection);
+    this.#http.accept(connection);
+  }
+
+  /** Ends the reads by plain HTTP of an identity, as an operator does. */
+  disconnect(who: string): void {
+    this.#http.disconnect(who);
   }
 
   acceptWorker(connection: SimConnection): void {
@@ -126,6 +141,7 @@ export class SimEngine {
     this.#leases.close();
     this.#channels.close().catch(failRound);
     for (const connection of this.#connections) connection.abandon();
+    this.#http.kill();
   }
 
   #accept(connection: SimConnection): void {
@@ -133,19 +149,31 @@ export class SimEngine {
     this.#connections.add(connection);
   }
 
+  #recordMember(f: 'entered' | 'left', id: string): void {
+    if (this.#killed) return;
+    let sub = id;
+    // The engine gives each event stream a random id.
+    if (!/^c\d+\./.test(id)) {
+      sub = this.#names.get(id) ?? `h.${this.#names.size}`;
+      this.#names.set(id, sub);
+    }
+    this.#options.record({ p: 'engine', type: 'ok', f, sub });
+  }
+
   /** Registers join and leave functions. They are slow, and deny by a result or by an error. */
   #guard(triggers: JoinLeaveTriggers, rights: ReadonlySet<string>): void {
-    const { time, random, record } = this.#options;
+    const { time, random } = this.#options;
     this.#fabric.registerBuiltin(
       'authz::join',
       async (call) => {
-        const { context, stream_name, group_id, subscription_id } = call.payload.value as GuardedJoin;
+        const { context, stream_name, group_id, subscription_id, transport } = call.payload.value as GuardedJoin;
         await time.pause(random.between(0, 20));
         if (!rights.has(`${context.who}|${stream_name}/${group_id}`)) {
           if (random.chance(0.5)) return { kind: 'result', text: '{"unauthorized":true}' };
           throw new RivuletError('INTERNAL_ERROR', 'the function does not know who that is');
         }
-        if (!this.#killed) record({ p: 'engine', type: 'ok', f: 'entered', sub: subscription_id });
+        // A plain read joins for one answer, and no leave follows.
+        if (transport === undefined) this.#recordMember('entered', subscription_id);
         return { kind: 'result', text: 'null' };
       },
       'Decides about joins.',
@@ -153,7 +181,7 @@ export class SimEngine {
     this.#fabric.registerBuiltin(
       'authz::left',
       (call) => {
-        if (!this.#killed) record({ p: 'engine', type: 'ok', f: 'left', sub: (call.payload.value as GuardedJoin).subscription_id });
+        this.#recordMember('left', (call.payload.value as GuardedJoin).subscription_id);
         return { kind: 'result', text: undefined };
       },
       'Receives leaves.',

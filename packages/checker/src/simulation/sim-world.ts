@@ -17,6 +17,10 @@ export interface SimWorld {
   nemesis(verb: NemesisVerb, on?: string, how?: string): void;
   /** Opens a connection of a stream client. Returns undefined while no engine runs. */
   dialStream(reader: Peer & { readonly client: { readonly who: string } }): SimConnection | undefined;
+  /** Opens a connection of a reader by plain HTTP. Returns undefined while no engine runs. */
+  dialHttp(reader: Peer): SimConnection | undefined;
+  /** Ends the reads by plain HTTP of an identity, as an operator does. */
+  disconnect(who: string): void;
   /** Opens a connection of a worker. Returns undefined while no engine runs. */
   dialWorker(worker: Peer): SimConnection | undefined;
 }

@@ -3,10 +3,12 @@ import type { NemesisVerb, NewOp, Op } from '../history/op.js';
 import { Recorder } from '../history/recorder.js';
 import { type Faults, NO_FAULTS } from './faults.js';
 import { type Plan, planOf } from './plan.js';
+import { SimHttpReader } from './readers/sim-http-reader.js';
+import type { SimReader } from './readers/sim-reader.js';
+import { SimSocketReader } from './readers/sim-socket-reader.js';
 import { type LinkQuality, type Peer, SimConnection } from './sim-connection.js';
 import { SimDisk } from './sim-disk.js';
 import { SimEngine } from './sim-engine.js';
-import { SimReader } from './sim-reader.js';
 import type { SimStore, StoreMood } from './sim-store.js';
 import { SimWorker } from './sim-worker.js';
 import type { SimWorld } from './sim-world.js';
@@ -107,8 +109,12 @@ class Simulation implements SimWorld {
     await this.time.runUntil(this.time.monotonic() + 2_000);
     this.nemesis('quiet');
     for (const { client } of this.readers) client.recordStates();
-    for (const g of this.plan.groups) this.record({ p: 'disk', type: 'ok', f: 'final', g, ...(await this.#scan(g)) });
-    if (this.plan.probed) await this.#probe();
+    await this.#scanAll();
+    if (this.plan.probed) {
+      await this.#probe();
+      // Time has passed, so the store may have removed groups meanwhile. Then a group that is absent begins at a later offset.
+      await this.#scanAll();
+    }
     for (const reader of this.readers) reader.retire();
     await this.time.runUntil(this.time.monotonic() + 5_000);
     this.#engine?.kill();
@@ -170,6 +176,17 @@ class Simulation implements SimWorld {
     return connection;
   }
 
+  dialHttp(reader: Peer): SimConnection | undefined {
+    if (this.#engine === undefined) return undefined;
+    const connection = new SimConnection(this.time, this.random, reader, this.quality());
+    this.#engine.acceptHttp(connection);
+    return connection;
+  }
+
+  disconnect(who: string): void {
+    this.#engine?.disconnect(who);
+  }
+
   get faulty(): boolean {
     return this.#faulty;
   }
@@ -192,7 +209,12 @@ class Simulation implements SimWorld {
     for (let n = 0; n < plan.clients; n++) {
       const who = `u${n}`;
       for (const g of plan.groups) if (this.rights !== undefined) this.right(who, g, random.chance(0.6));
-      this.readers.push(new SimReader(this, `c${n}`, who));
+      this.readers.push(new SimSocketReader(this, `c${n}`, who));
+    }
+    for (let n = 0; n < plan.httpClients; n++) {
+      const who = `v${n}`;
+      for (const g of plan.groups) if (this.rights !== undefined) this.right(who, g, random.chance(0.8));
+      this.readers.push(new SimHttpReader(this, `h${n}`, who));
     }
     for (let n = 0; n < plan.workers; n++) {
       const worker = new SimWorker(`w${n}`, this);
@@ -308,6 +330,11 @@ class Simulation implements SimWorld {
   async #scan(g: string) {
     const [stream = '', group = ''] = g.split('/');
     return this.#disk.scan({ stream, group });
+  }
+
+  /** Records the state of each group in the store. */
+  async #scanAll(): Promise<void> {
+    for (const g of this.plan.groups) this.record({ p: 'disk', type: 'ok', f: 'final', g, ...(await this.#scan(g)) });
   }
 
   /** Opens and ends connections, and checks that the engine keeps nothing for them. */

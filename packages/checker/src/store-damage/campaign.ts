@@ -68,6 +68,11 @@ export async function runDamages({ damages, seed, onProgress }: CampaignOptions)
   return result;
 }
 
+/** Returns lines that name a damage and the promises that it broke. */
+export function describeFailure({ seed, index, damage, violations }: Failure): string {
+  return `seed ${seed}, damage ${index} (${damage}):\n  ${violations.slice(0, 5).join('\n  ')}`;
+}
+
 /** Returns whether each promise was kept. */
 export function isPassed({ failures, salvage }: Pick<CampaignResult, 'failures' | 'salvage'>): boolean {
   const { returned, undamaged } = salvageInAll(salvage);

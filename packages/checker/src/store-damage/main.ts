@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { say } from '../command-line.js';
-import { type CampaignResult, type Failure, isPassed, runDamages, salvageInAll } from './campaign.js';
+import { type CampaignResult, describeFailure, isPassed, runDamages, salvageInAll } from './campaign.js';
 import type { SalvageCounts } from './judge-salvage.js';
 
 const USAGE = `usage: npm run store-damage -- [--damages N] [--seed S]
@@ -31,7 +31,7 @@ export async function main(args: readonly string[]): Promise<number> {
     damages,
     seed,
     onProgress: (part) => {
-      for (const failure of part.failures.slice(shown)) say(lineOf(failure));
+      for (const failure of part.failures.slice(shown)) say(describeFailure(failure));
       shown = part.failures.length;
       if (part.damages % PROGRESS === 0) say(`${summaryOf(part)}; continue with --seed ${part.nextSeed}`);
     },
@@ -56,8 +56,4 @@ function salvageLine(kind: string, { undamaged, returned, items, returnedItems, 
 
 function percent(part: number, whole: number): string {
   return `${whole === 0 ? 100 : Math.floor((part / whole) * 1e6) / 1e4} %`;
-}
-
-function lineOf({ seed, index, damage, violations }: Failure): string {
-  return `seed ${seed}, damage ${index} (${damage}):\n  ${violations.slice(0, 5).join('\n  ')}`;
 }

@@ -24,7 +24,7 @@ it.each([
       `two engines over ${what}: ${round.cycles} faults, ${round.acknowledged} acknowledged, ${round.deliveries} deliveries, 0 violations\n`,
     );
   },
-  300_000 + CYCLES * 5_000,
+  600_000 + CYCLES * 5_000,
 );
 
 it(
@@ -38,5 +38,5 @@ it(
       `real engine: ${round.cycles} faults, ${round.acknowledged} acknowledged, ${round.deliveries} deliveries, 0 violations\n`,
     );
   },
-  300_000 + CYCLES * 5_000,
+  600_000 + CYCLES * 5_000,
 );

@@ -13,6 +13,6 @@ describe.skipIf(problem !== undefined)(
       expect(CONDITIONS.filter((condition) => result.starts[condition] === 0)).toEqual([]);
       expect(result.lost).toBe(result.starts.removed);
       expect(result.writes).toBeGreaterThan(16);
-    }, 240_000);
+    });
   },
 );

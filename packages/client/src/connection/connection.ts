@@ -1,17 +1,12 @@
-import { type BackoffOptions, backoffDelay, DEFAULT_BACKOFF } from './backoff.js';
-import { type Clock, SYSTEM_CLOCK } from './clock.js';
-import type { ConnectionState } from './connection-state.js';
-import type { KeepAlive, KeepAliveRun } from './keep-alive.js';
 import { type Dropped, type OutboundBounds, OutboundQueue } from './outbound-queue.js';
-import type { Closed, OpenSocket, Socket } from './socket.js';
-import { pageWakeSource, type WakeSource } from './wake-source.js';
-import { openWebSocket } from './web-socket.js';
+import { type ReconnectingOptions, type ReconnectingOwner, ReconnectingSocket, type Send } from './reconnecting-socket.js';
 
 export { type BackoffOptions, DEFAULT_BACKOFF } from './backoff.js';
 export { type Clock, SYSTEM_CLOCK } from './clock.js';
 export type { ConnectionState } from './connection-state.js';
 export { type KeepAlive, type KeepAliveRun, type Link, pingKeepAlive } from './keep-alive.js';
 export { type Dropped, type OutboundBounds, OutboundQueue } from './outbound-queue.js';
+export type { Send } from './reconnecting-socket.js';
 export type { Closed, OpenSocket, Socket, SocketEvents } from './socket.js';
 export type {
   WakeSource,
@@ -20,45 +15,19 @@ export type {
 } from './wake-source.js';
 export { openWebSocket } from './web-socket.js';
 
-/** Sends a text on the connection that has just opened. After the connection is lost it does nothing. */
-export type Send = (text: string) => void;
-
 /** The owner of a connection, which gets its events. The methods must not throw. */
-export interface ConnectionOwner {
+export interface ConnectionOwner extends ReconnectingOwner {
   /** Called when a socket is open. Texts that are sent in this call go out before the queue. */
   onOpen(send: Send): void;
-  /** Called when all texts of the queue have been handed to the socket. */
-  onFlushed(send: Send): void;
-  onText(text: string): void;
-  /** Called when an open socket is lost or closed. */
-  onLost(closed: Closed): void;
-  /** Called after every change of the state. */
-  onState(state: ConnectionState): void;
+  /**
+   * Called when all texts of the queue have been handed to the socket.
+   * @default nothing
+   */
+  onFlushed?(send: Send): void;
 }
 
-export interface ConnectionOptions {
-  readonly url: string;
+export interface ConnectionOptions extends ReconnectingOptions {
   readonly owner: ConnectionOwner;
-  /** @default sockets of the global `WebSocket` */
-  readonly openSocket?: OpenSocket;
-  /** @default `DEFAULT_BACKOFF` */
-  readonly backoff?: BackoffOptions;
-  /**
-   * The attempts in a row that may fail before the connection closes for good.
-   * @default no bound
-   */
-  readonly maxAttempts?: number;
-  /**
-   * The milliseconds in which a socket must open.
-   * @default 10,000
-   */
-  readonly connectTimeoutMs?: number;
-  /**
-   * The milliseconds for which a socket must stay open before the backoff begins again from the shortest wait. Otherwise the client would
-   * hammer a peer that accepts connections and closes them at once.
-   * @default 5,000
-   */
-  readonly provenAfterMs?: number;
   /**
    * The bounds of the queue of texts that wait for a connection.
    * @default 10,000 texts and 16,777,216 code units
@@ -69,16 +38,6 @@ export interface ConnectionOptions {
    * @default 64 MiB
    */
   readonly maxBufferedBytes?: number;
-  /**
-   * The policy that finds dead connections.
-   * @default none
-   */
-  readonly keepAlive?: KeepAlive;
-  /** @default `online` and `visibilitychange` of the page, where they exist */
-  readonly wakeSource?: WakeSource;
-  readonly clock?: Clock;
-  /** Returns a number in [0, 1). */
-  readonly random?: () => number;
 }
 
 /**
@@ -87,59 +46,41 @@ export interface ConnectionOptions {
  */
 export type Sending = 'sent' | 'queued' | 'full' | 'closed';
 
-const CLOSE_TIMEOUT_MS = 2_000;
-const NO_STATUS: Closed = { code: 1005, reason: '' };
-
-/** The current socket. The connection ignores events of earlier sockets. */
-interface Current {
-  readonly socket: Socket;
-  opened: boolean;
-  keepAlive: KeepAliveRun | undefined;
-  timer: unknown;
-}
-
 /**
- * One WebSocket that connects again by itself until it is closed. The constructor connects, and throws what `openSocket` throws.
+ * A socket that connects again, with a queue of texts that wait for a connection.
  *
  * The order of events after a socket opens is fixed: `onOpen`, the texts of the queue, `onFlushed`, and the state `open`. The owner relies
  * on it: registrations that it sends in `onOpen` arrive before the calls that waited.
  */
-export class Connection {
-  readonly #options: Required<Omit<ConnectionOptions, 'keepAlive'>> & Pick<ConnectionOptions, 'keepAlive'>;
+export class Connection extends ReconnectingSocket {
   readonly #queue: OutboundQueue;
-  readonly #stopListening: () => void;
-  #state: ConnectionState = { kind: 'connecting', attempt: 0 };
-  #current: Current | undefined;
-  #attempt = 0;
-  #waitTimer: unknown;
-  #closedWaiters: (() => void)[] = [];
+  readonly #maxBufferedBytes: number;
+  #send: Send = () => {};
 
   constructor(options: ConnectionOptions) {
-    this.#options = {
-      openSocket: openWebSocket,
-      backoff: DEFAULT_BACKOFF,
-      maxAttempts: Number.POSITIVE_INFINITY,
-      connectTimeoutMs: 10_000,
-      provenAfterMs: 5_000,
-      outbound: { messages: 10_000, units: 16_777_216 },
-      maxBufferedBytes: 67_108_864,
-      wakeSource: pageWakeSource,
-      clock: SYSTEM_CLOCK,
-      random: Math.random,
-      ...options,
-    };
-    this.#queue = new OutboundQueue(this.#options.outbound);
-    this.#stopListening = this.#options.wakeSource(() => this.#wake());
-    try {
-      this.#connect();
-    } catch (error) {
-      this.#stopListening();
-      throw error;
-    }
-  }
-
-  get state(): ConnectionState {
-    return this.#state;
+    const { owner, outbound = { messages: 10_000, units: 16_777_216 }, maxBufferedBytes = 67_108_864, ...others } = options;
+    const queue = new OutboundQueue(outbound);
+    super({
+      ...others,
+      owner: {
+        onOpen: (send) => {
+          this.#send = send;
+          owner.onOpen(send);
+          // A sender that hears of a dropped text may add another one.
+          while (queue.length > 0) for (const text of queue.take()) send(text);
+          owner.onFlushed?.(send);
+        },
+        onText: (text) => owner.onText(text),
+        onLost: (closed) => owner.onLost(closed),
+        onState: (state) => {
+          owner.onState(state);
+          // The queue is cleared after the change of state, so that no sender adds a text any more.
+          if (state.kind === 'closing' || state.kind === 'closed') queue.clear();
+        },
+      },
+    });
+    this.#queue = queue;
+    this.#maxBufferedBytes = maxBufferedBytes;
   }
 
   /** The number of texts that wait for a connection. */
@@ -152,140 +93,11 @@ export class Connection {
    * if the answer is false. `dropped` is called at most once, when a `queued` text will never be sent. It must not throw.
    */
   send(text: string, wanted?: () => boolean, dropped?: (why: Dropped) => void): Sending {
-    if (this.#state.kind === 'closed' || this.#state.kind === 'closing') return 'closed';
-    const current = this.#current;
-    if (this.#state.kind !== 'open' || current === undefined) return this.#queue.add(text, wanted, dropped) ? 'queued' : 'full';
-    if (current.socket.bufferedAmount > this.#options.maxBufferedBytes) return 'full';
-    current.socket.send(text);
+    if (this.state.kind === 'closed' || this.state.kind === 'closing') return 'closed';
+    const { unsentBytes } = this;
+    if (unsentBytes === undefined) return this.#queue.add(text, wanted, dropped) ? 'queued' : 'full';
+    if (unsentBytes > this.#maxBufferedBytes) return 'full';
+    this.#send(text);
     return 'sent';
-  }
-
-  /** Ends the current socket and opens another one. An owner calls it when it can't use the socket any more. */
-  restart(reason: string): void {
-    const current = this.#current;
-    if (current !== undefined) this.#lose(current, { code: 1006, reason });
-  }
-
-  /**
-   * Closes the connection for good and drops the queue. Resolves when the socket is closed, after at most `CLOSE_TIMEOUT_MS`. Further calls
-   * do nothing more.
-   */
-  close(code = 1000, reason = ''): Promise<void> {
-    if (this.#state.kind === 'closed') return Promise.resolve();
-    const closed = new Promise<void>((resolve) => this.#closedWaiters.push(resolve));
-    if (this.#state.kind === 'closing') return closed;
-    const current = this.#current;
-    if (current === undefined || !current.opened) {
-      this.#end('owner', NO_STATUS);
-      return closed;
-    }
-    this.#clearTimers(current);
-    this.#enter({ kind: 'closing' });
-    current.timer = this.#options.clock.setTimer(() => this.#lose(current, { code: 1006, reason: 'no close frame' }), CLOSE_TIMEOUT_MS);
-    current.socket.close(code, reason);
-    this.#queue.clear();
-    return closed;
-  }
-
-  #connect(): void {
-    const { url, openSocket, connectTimeoutMs, clock } = this.#options;
-    this.#enter({ kind: 'connecting', attempt: this.#attempt });
-    // The owner may have closed the connection in `onState`.
-    if (this.state.kind !== 'connecting') return;
-    const events = {
-      onOpen: () => this.#opened(current),
-      onText: (text: string) => {
-        if (this.#current !== current) return;
-        current.keepAlive?.heard();
-        this.#options.owner.onText(text);
-      },
-      onActivity: () => {
-        if (this.#current === current) current.keepAlive?.heard();
-      },
-      onClose: (closed: Closed) => this.#onClosed(current, closed),
-    };
-    const current: Current = { socket: openSocket(url, events), opened: false, keepAlive: undefined, timer: undefined };
-    this.#current = current;
-    current.timer = clock.setTimer(() => this.#lose(current, { code: 1006, reason: 'the socket did not open in time' }), connectTimeoutMs);
-  }
-
-  #opened(current: Current): void {
-    if (this.#current !== current) return;
-    const { clock, keepAlive, provenAfterMs, owner } = this.#options;
-    const { socket } = current;
-    this.#clearTimers(current);
-    current.opened = true;
-    current.timer = clock.setTimer(() => {
-      this.#attempt = 0;
-    }, provenAfterMs);
-    current.keepAlive = keepAlive?.({ clock, ping: () => socket.ping?.(), drop: (reason) => this.#lose(current, { code: 1006, reason }) });
-    const send = (text: string) => {
-      if (this.#current === current) socket.send(text);
-    };
-    owner.onOpen(send);
-    // A sender that hears of a dropped text may add another one.
-    while (this.#queue.length > 0) for (const text of this.#queue.take()) socket.send(text);
-    owner.onFlushed(send);
-    if (this.#state.kind === 'connecting' && this.#current === current) this.#enter({ kind: 'open' });
-  }
-
-  /** Ends the current socket without waiting for its close event, which may come much later or never. */
-  #lose(current: Current, closed: Closed): void {
-    current.socket.terminate();
-    this.#onClosed(current, closed);
-  }
-
-  #onClosed(current: Current, closed: Closed): void {
-    if (this.#current !== current) return;
-    this.#clearTimers(current);
-    this.#current = undefined;
-    if (current.opened) this.#options.owner.onLost(closed);
-    if (this.#state.kind === 'closing') this.#end('owner', closed);
-    else if (this.#attempt >= this.#options.maxAttempts) this.#end('attempts', closed);
-    else this.#wait(closed);
-  }
-
-  #wait(last: Closed): void {
-    const { backoff, random, clock } = this.#options;
-    const attempt = this.#attempt++;
-    const delayMs = backoffDelay(attempt, random(), backoff);
-    this.#waitTimer = clock.setTimer(() => this.#retry(), delayMs);
-    this.#enter({ kind: 'waiting', attempt, delayMs, last });
-  }
-
-  #retry(): void {
-    this.#options.clock.clearTimer(this.#waitTimer);
-    this.#connect();
-  }
-
-  /** Ends the wait, because the network is back or the user sees the page. */
-  #wake(): void {
-    if (this.#state.kind === 'waiting') this.#retry();
-  }
-
-  #end(by: 'owner' | 'attempts', last: Closed): void {
-    this.#options.clock.clearTimer(this.#waitTimer);
-    const current = this.#current;
-    this.#current = undefined;
-    if (current !== undefined) {
-      this.#clearTimers(current);
-      current.socket.terminate();
-    }
-    this.#stopListening();
-    this.#enter({ kind: 'closed', by, last });
-    // The queue is cleared after the change of state, so that no sender adds a text any more.
-    this.#queue.clear();
-    for (const resolve of this.#closedWaiters.splice(0)) resolve();
-  }
-
-  #clearTimers(current: Current): void {
-    this.#options.clock.clearTimer(current.timer);
-    current.keepAlive?.stop();
-    current.keepAlive = undefined;
-  }
-
-  #enter(state: ConnectionState): void {
-    this.#state = state;
-    this.#options.owner.onState(state);
   }
 }

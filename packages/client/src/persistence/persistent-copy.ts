@@ -1,4 +1,3 @@
-import { isOffset } from '@rivulet/protocol';
 import type { Clock } from '../connection/clock.js';
 import type { Item } from '../subscription/mirror.js';
 import type { Journal, Replica } from '../subscription/replica.js';
@@ -217,4 +216,9 @@ function readItem(value: unknown): Item<unknown> | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Beside the check of the protocol, which would make a third file of a bundle. */
+function isOffset(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

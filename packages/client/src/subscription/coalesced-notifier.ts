@@ -8,23 +8,26 @@ export class CoalescedNotifier {
   readonly #clock: Clock;
   readonly #notify: () => void;
   #notifiedAt = Number.NEGATIVE_INFINITY;
-  #isDue = false;
+  #due: 'no' | 'later' | 'soon' = 'no';
+  #timer: unknown;
 
   constructor(clock: Clock, notify: () => void) {
     this.#clock = clock;
     this.#notify = notify;
   }
 
-  request(): void {
-    if (this.#isDue) return;
-    this.#isDue = true;
-    const waitMs = this.#notifiedAt + EVERY_MS - this.#clock.now();
-    if (waitMs <= 0) queueMicrotask(() => this.#now());
-    else this.#clock.setTimer(() => this.#now(), waitMs);
+  /** `isUrgent`: the user waits for the change, so it is shown at the end of the turn, also within a burst. */
+  request(isUrgent = false): void {
+    if (this.#due === 'soon' || (this.#due === 'later' && !isUrgent)) return;
+    const waitMs = isUrgent ? 0 : this.#notifiedAt + EVERY_MS - this.#clock.now();
+    this.#due = waitMs > 0 ? 'later' : 'soon';
+    if (waitMs > 0) this.#timer = this.#clock.setTimer(() => this.#now(), waitMs);
+    else queueMicrotask(() => this.#now());
   }
 
   #now(): void {
-    this.#isDue = false;
+    this.#clock.clearTimer(this.#timer);
+    this.#due = 'no';
     this.#notifiedAt = this.#clock.now();
     this.#notify();
   }

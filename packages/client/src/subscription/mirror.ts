@@ -8,6 +8,8 @@ export interface Item<T> {
   readonly created: number;
   /** The offset of the last change that the client knows. */
   readonly offset: number;
+  /** Set while a pending call has changed the item, so that the server may not have this data. */
+  readonly pending?: true;
 }
 
 const NONE: readonly never[] = [];

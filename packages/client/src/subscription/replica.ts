@@ -56,6 +56,25 @@ export interface Journal {
   moved(): void;
 }
 
+/** The items that views show. */
+export interface ShownItems {
+  /** The same array until an item changes. */
+  readonly items: readonly Item<unknown>[];
+  readonly size: number;
+  get(id: string): Item<unknown> | undefined;
+}
+
+/** Shows other items than those of the mirror, while calls are pending. */
+export interface ItemOverlay extends ShownItems {
+  /** Called after frames were applied, before the listeners run. */
+  moved(): void;
+  /**
+   * Called after all items were replaced, before the listeners run. `before`: the last position. `isSync`: the items came from the server
+   * now.
+   */
+  replaced(before: Position | undefined, isSync: boolean): void;
+}
+
 /**
  * The state that the client holds of one target, and the listeners for its changes. Frames that belong together are applied in one step,
  * and the listeners run after the step. So a listener never sees half of a batch.
@@ -66,13 +85,14 @@ export class Replica {
   readonly resets = new Listeners<Reset>();
   readonly gaps = new Listeners<Gap>();
   readonly mirror = new Mirror<unknown>();
-  readonly #changed: () => void;
+  readonly #changed: (isUrgent?: boolean) => void;
   #position: Position | undefined;
   #known = false;
   journal: Journal | undefined;
+  overlay: ItemOverlay | undefined;
 
   /** `changed` is called after each step, before the listeners run. */
-  constructor(changed: () => void) {
+  constructor(changed: (isUrgent?: boolean) => void) {
     this.#changed = changed;
   }
 
@@ -86,14 +106,26 @@ export class Replica {
     return this.#known;
   }
 
+  /** The items for views. Listeners of changes and the persistent copy get those of the mirror. */
+  get shown(): ShownItems {
+    return this.overlay ?? this.mirror;
+  }
+
+  /** Tells the views that they show other items, because the overlay has changed. `isUrgent`: the user has just made the change. */
+  notify(isUrgent = false): void {
+    this.#changed(isUrgent);
+  }
+
   /** Replaces all items. Without `reason` the server has no positions. */
   replace(items: Iterable<Item<unknown>>, position: Position | undefined, reason: string | undefined): void {
     const why = reason ?? (this.#known ? 'sync' : 'first');
     this.mirror.clear();
     for (const item of items) this.mirror.set(item);
     this.#known = true;
+    const before = this.#position;
     this.#position = position;
     this.journal?.replaced();
+    this.overlay?.replaced(before, why !== 'restored' && why !== 'initial');
     this.#changed();
     this.resets.emit({ reason: why, position });
   }
@@ -104,6 +136,7 @@ export class Replica {
     const position = this.#position;
     if (position !== undefined && offset > position.offset) this.#position = { epoch: position.epoch, offset };
     this.journal?.moved();
+    this.overlay?.moved();
     this.#changed();
     for (const [index, frame] of frames.entries()) {
       const change = changes[index];
@@ -122,7 +155,9 @@ export class Replica {
       this.journal?.changed(id);
       return { type, id, old: old.data, offset };
     }
-    const created = frame.created ?? (type === 'update' ? old?.created : undefined) ?? offset;
+    const { created: at = type === 'update' ? old?.created : undefined } = frame;
+    // An item that existed at the position is the same item. It keeps its place, because an initial state does not say when it was created.
+    const created = old !== undefined && at !== undefined && at <= (this.#position?.offset ?? -1) ? old.created : (at ?? offset);
     this.mirror.set({ id, data, created, offset });
     this.journal?.changed(id);
     return old === undefined ? { type: 'create', id, data, offset } : { type: 'update', id, data, old: old.data, offset };

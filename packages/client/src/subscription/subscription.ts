@@ -15,6 +15,7 @@ import { encodeJoin, encodeLeave, type Target } from './join.js';
 import { JoinRetry } from './join-retry.js';
 import { LeaseSender } from './lease-sender.js';
 import { Listeners } from './listeners.js';
+import type { Item } from './mirror.js';
 import { Replica } from './replica.js';
 import { batchOf, type Frame, isAnswered, isJoined, isOutdated, type Phase, type Status, stage, statusOf } from './subscription-phase.js';
 import { itemsOfGroup, itemsOfItem, SyncParts } from './sync-parts.js';
@@ -52,7 +53,7 @@ const OFFLINE: Phase = { kind: 'offline' };
 export class Subscription {
   readonly id: string;
   readonly target: Target;
-  readonly replica = new Replica(() => this.#notifier.request());
+  readonly replica = new Replica((isUrgent) => this.#notifier.request(isUrgent));
   readonly statuses = new Listeners<Status>();
   readonly errors = new Listeners<StreamError>();
   /** Notifies after anything that a view can read has changed. Coalesced. */
@@ -93,6 +94,13 @@ export class Subscription {
     if (this.#phase.kind === 'restoring') this.#enter(OFFLINE);
   }
 
+  /** Shows a state that the application brings, unless a state is known or the join is sent. The join will continue from its position. */
+  begin(items: readonly Item<unknown>[], position: Position | undefined): void {
+    if (this.replica.known || (this.#phase.kind !== 'restoring' && this.#phase.kind !== 'offline')) return;
+    this.replica.replace(items, position, 'initial');
+    this.#enter(this.#phase);
+  }
+
   /** Sends the join, unless it is sent. The client calls this at the end of a turn while a connection is open. */
   onOpen(): void {
     if (this.#phase.kind !== 'offline') return;
@@ -107,6 +115,11 @@ export class Subscription {
   /** Whether the engine refused the join because the connection has no place for it. */
   get isTurnedAway(): boolean {
     return this.#phase.kind === 'waiting' && this.#phase.cause === 'no place';
+  }
+
+  /** Whether the engine refuses the join. The client joins again from time to time. */
+  get isRefused(): boolean {
+    return this.error?.code === 'FORBIDDEN' || this.error?.code === 'TOO_MANY_SUBSCRIPTIONS';
   }
 
   /** Sends the join again, because another subscription of the connection has left. */
@@ -251,10 +264,13 @@ export class Subscription {
     const known = this.replica.position;
     if (known === undefined || !isAnswered(phase)) return;
     if ('batch' in phase) {
-      if (!phase.isOutdated) return;
-      // An item gets only its own changes, so its position is behind that of the group.
-      const isMet = this.target.item !== undefined || offset <= coveredOffset(phase.batch, known.offset);
-      if (epoch === known.epoch && isMet) this.#enterLive(false, phase.batch);
+      // An item gets only its own changes, so its position is behind that of the group. It has no other change up to this offset.
+      const isItem = this.target.item !== undefined;
+      const isMet = epoch === known.epoch && (isItem || offset <= coveredOffset(phase.batch, known.offset));
+      const step = isItem ? () => this.replica.apply([], offset) : undefined;
+      if (!phase.isOutdated) {
+        if (isMet) step?.();
+      } else if (isMet) this.#enterLive(false, phase.batch, step);
       else this.#onSequenceGap('caught_up names a later offset');
       return;
     }

@@ -1,5 +1,6 @@
 import { type Position, wrongOption } from '@rivulet/protocol';
 import { StreamError } from '../access/stream-error.js';
+import type { InitialState } from './initial-state.js';
 import { Listeners, type Unsubscribe } from './listeners.js';
 import type { Item } from './mirror.js';
 import type { Change, Gap, Reset, StreamEvent } from './replica.js';
@@ -60,6 +61,16 @@ export interface ViewListeners<T> {
   readonly onStatus?: (status: Status) => void;
   /** Called for each error of this target. The client goes on by itself. */
   readonly onError?: (error: StreamError) => void;
+}
+
+/** The listeners of a new view, and the state with which it begins. */
+export interface ViewOptions<T> extends ViewListeners<T> {
+  /**
+   * The state that the view shows at once, as `stale`, unless the client knows one. The client resumes from its position and requests only
+   * what changed since. `onReset` is not called for it.
+   * @default none
+   */
+  readonly initial?: InitialState<T> | undefined;
 }
 
 /** The type keeps the list of listeners complete. */
@@ -144,11 +155,11 @@ export class TargetView<T> implements GroupView<T>, ItemView<T> {
   }
 
   get items(): readonly Item<T>[] {
-    return this.#subscription.replica.mirror.items as readonly Item<T>[];
+    return this.#subscription.replica.shown.items as readonly Item<T>[];
   }
 
   get size(): number {
-    return this.#subscription.replica.mirror.size;
+    return this.#subscription.replica.shown.size;
   }
 
   get item(): Item<T> | undefined {
@@ -157,7 +168,7 @@ export class TargetView<T> implements GroupView<T>, ItemView<T> {
   }
 
   get(id: string): Item<T> | undefined {
-    return this.#subscription.replica.mirror.get(id) as Item<T> | undefined;
+    return this.#subscription.replica.shown.get(id) as Item<T> | undefined;
   }
 
   on(listeners: ViewListeners<T>): Unsubscribe {

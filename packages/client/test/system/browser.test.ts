@@ -1,10 +1,9 @@
 import { openPage, servePage } from '@rivulet/testkit/browser';
-import { startTestEngine } from '@rivulet/testkit/engines/engine';
-import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import type { GroupView } from '../../src/index.js';
 import { bundle } from '../bundle.js';
+import { startChatEngine } from '../chat-engine.js';
 import type * as page from '../page.js';
 
 declare global {
@@ -18,19 +17,6 @@ declare global {
   }
 }
 
-/** Starts an engine and a worker that writes. */
-async function start() {
-  const { streamUrl, workerUrl } = await startTestEngine();
-  const worker = await RawWorker.connect(workerUrl);
-  const call = (id: string, group_id: string, more: object) => worker.call(id, { stream_name: 'chat', group_id, ...more });
-  return {
-    streamUrl,
-    set: (group: string, item_id: string, text: string) => call('stream::set', group, { item_id, data: { id: item_id, text } }),
-    remove: (group: string, item_id: string) => call('stream::delete', group, { item_id }),
-    say: (group: string, type: string) => call('stream::send', group, { type, data: null }),
-  };
-}
-
 const addScript = async (tab: Page) => {
   await tab.addScriptTag({ content: (await bundle('./page.ts', 'page')).code });
 };
@@ -40,7 +26,7 @@ async function watch(tab: Page, url: string): Promise<void> {
   await addScript(tab);
   await tab.evaluate((address) => {
     window.log = [];
-    window.tap = window.page.tapped(address, 'ann');
+    window.tap = window.page.tapped(address, { persist: 'ann' });
     window.errors = [];
     window.tap.client.onError(({ code, cause }) => window.errors.push(`${code} ${String(cause)}`));
     window.view = window.tap.client.subscribeGroup('chat', 'r1', {
@@ -70,7 +56,7 @@ async function saved(tab: Page): Promise<void> {
 }
 
 test('RV-4 RV-6 a page that is loaded again shows its copy at once and gets only what changed', async () => {
-  const { streamUrl, set, remove } = await start();
+  const { streamUrl, set, remove } = await startChatEngine();
   for (const id of ['m1', 'm2', 'm3']) await set('r1', id, id);
   const tab = await openPage();
   await tab.goto(await servePage());
@@ -91,7 +77,7 @@ test('RV-4 RV-6 a page that is loaded again shows its copy at once and gets only
 });
 
 test('a copy that another program has damaged is thrown away', async () => {
-  const { streamUrl, set } = await start();
+  const { streamUrl, set } = await startChatEngine();
   await set('r1', 'm1', 'one');
   const tab = await openPage();
   await tab.goto(await servePage());
@@ -121,7 +107,7 @@ test('a copy that another program has damaged is thrown away', async () => {
 });
 
 test('the hooks show a group and an item, in StrictMode, with one join for all that watch the same', async () => {
-  const { streamUrl, set, say } = await start();
+  const { streamUrl, set, say } = await startChatEngine();
   await set('r1', 'm1', 'one');
   await set('r2', 'm1', 'other');
   const tab = await openPage();
@@ -172,7 +158,7 @@ test('the hooks show a group and an item, in StrictMode, with one join for all t
 
 /** Opens a page with the client as a bundler makes it, and connects with `debug`. Returns the lines of the console. */
 async function debugged(isThere: boolean) {
-  const { streamUrl, set } = await start();
+  const { streamUrl, set } = await startChatEngine();
   await set('r1', 'm1', 'one');
   const { code, later } = await bundle('../src/index.ts', 'rivulet', [], 'es');
   const files: Readonly<Record<string, string>> = { 'client.js': code, ...(isThere ? later : {}) };

@@ -3,6 +3,7 @@ import {
   Connection,
   type ConnectionOptions,
   type ConnectionState,
+  DEFAULT_BACKOFF,
   pingKeepAlive,
   type SocketEvents,
 } from '../../src/connection/connection.js';
@@ -82,6 +83,15 @@ describe('a connection that fails', () => {
     }
     expect(sockets).toHaveLength(9);
     expect(delays(states)).toEqual([999, 1_998, 3_996, 7_992, 15_984, 29_970, 29_970, 29_970]);
+  });
+
+  it('waits less after a close whose reason has a bound of its own', () => {
+    const { clock, socket, states } = start({ backoff: { ...DEFAULT_BACKOFF, maxDelayMsAfter: { soon: 5_000 } } });
+    for (let n = 0; n < 6; n++) {
+      socket(n).events.onClose({ code: 1013, reason: n === 5 ? '' : 'soon' });
+      clock.pass(delays(states).at(-1) ?? 0);
+    }
+    expect(delays(states)).toEqual([999, 1_998, 3_996, 4_995, 4_995, 29_970]);
   });
 
   it('waits any time below the bound', () => {

@@ -4,7 +4,7 @@ import { nextStep } from '../../src/subscription/frame-sequence.js';
 import { JoinRetry } from '../../src/subscription/join-retry.js';
 import { Subscription } from '../../src/subscription/subscription.js';
 import type { Phase, Status } from '../../src/subscription/subscription-phase.js';
-import { caughtUp, create, failure, gap, plain, resumed, stale, sync, syncing, unauthorized, update } from '../frames.js';
+import { caughtUp, create, failure, gap, itemSync, plain, resumed, stale, sync, syncing, unauthorized, update } from '../frames.js';
 import { TestClock } from '../test-clock.js';
 
 /** A subscription without a client: the test sends the events, and collects what the subscription sends. */
@@ -66,6 +66,8 @@ class Bench {
         return subscription.onUnauthorized();
       case 'refreshed':
       case 'expiring':
+      case 'result':
+      case 'call_error':
         throw new Error(`no subscription gets ${message.type}`);
     }
   }
@@ -247,6 +249,18 @@ describe('what belongs to a phase', () => {
 
   it('joins again when it caught up with what it does not have', () => {
     expect(benchIn('live', receive(stale('s1'), caughtUp('s1', 7))).subscription.phase).toBe('joining');
+  });
+
+  it('of an item takes the offset of caught_up as its position, because it has every change of the item up to it', () => {
+    const bench = new Bench('m1');
+    const { subscription } = bench;
+    subscription.release();
+    subscription.onOpen();
+    bench.receive(syncing('s1'), itemSync(4, 'm1', 'one', 1));
+    bench.receive(caughtUp('s1', 7), caughtUp('s1', 6), caughtUp('s1', 9, 'e2'));
+    expect([subscription.replica.position, bench.counters.holes]).toEqual([{ epoch: 'e1', offset: 7 }, 0]);
+    bench.receive(stale('s1'), caughtUp('s1', 8));
+    expect([subscription.replica.position, bench.statuses]).toEqual([{ epoch: 'e1', offset: 8 }, ['live', 'stale', 'live']]);
   });
 
   it('forgets an open batch when the connection is lost', () => {

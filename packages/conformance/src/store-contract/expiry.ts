@@ -12,9 +12,13 @@ const held = (graceMs: number) => ({ expiry: { kind: 'held', graceMs } }) as con
  */
 function deletesOf(open: OpenStore, count: number, from = open.commits.length): Promise<readonly Commit[]> {
   const deletes = () => open.commits.slice(from).filter(({ effect }) => effect === 'delete');
+  // The timers of a store need not keep the process alive. Without a test runner, the process would end before the deletes.
+  const keptAlive = setInterval(() => {}, DAY);
   return new Promise((resolve) => {
     const check = () => {
-      if (deletes().length >= count) resolve(deletes());
+      if (deletes().length < count) return;
+      clearInterval(keptAlive);
+      resolve(deletes());
     };
     open.onCommit = check;
     check();

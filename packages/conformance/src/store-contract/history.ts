@@ -109,6 +109,10 @@ export const historyClauses: readonly StoreClause[] = [
     );
     const missing = await open.store.get(GROUP, 'nobody');
     deepEqual([missing.value, missing.position], [undefined, last?.position]);
+    for (const write of [() => open.event('typing'), () => open.delete('m')]) {
+      await write();
+      deepEqual((await open.store.get(GROUP, 'nobody')).position, open.commits.at(-1)?.position);
+    }
   }),
   clause('a group that was never written has a position that its first change follows', async (open) => {
     const { items, position } = await open.items();

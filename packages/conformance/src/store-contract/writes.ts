@@ -223,6 +223,22 @@ export const writeClauses: readonly StoreClause[] = [
     await rejects(writeTo(open, [{ kind: 'update', item: 'm', compute: tooLarge }], { once: once('c') }), refused);
     equal((await writeTo(open, [set('m', '2')], { once: once('c') })).kind, 'written');
   }),
+  writeClause('RV-32 a key is found by a write that fails, and a key without effect leaves no group', async (open) => {
+    const ref = { stream: 'keys', group: 'unknown' };
+    const reason = Object.assign(new Error('as the clause asks'), { name: 'RivuletError', code: 'INVALID_ARGUMENTS' });
+    const find = () => {
+      const compute = () => {
+        throw reason;
+      };
+      return writeTo(open, [{ kind: 'update', item: 'm', compute }], { ...ref, once: once('k') });
+    };
+    await rejects(find(), (error) => error === reason);
+    const claim = () => writeTo(open, [{ kind: 'delete', item: 'm' }], { ...ref, once: once('k', { answer: () => 'mine' }) });
+    deepEqual((await claim()).kind, 'written');
+    for (const write of [find, claim]) deepEqual(await write(), { kind: 'replayed', answer: 'mine' });
+    deepEqual(await open.store.streams(), []);
+    deepEqual(open.commits, []);
+  }),
   writeClause('RV-32 an event with a key is published once', async (open) => {
     const event = { kind: 'event', item: undefined, type: 'ping', data: '1' } as const;
     const [first, second] = await Promise.all([writeTo(open, [event], { once: once('k') }), writeTo(open, [event], { once: once('k') })]);

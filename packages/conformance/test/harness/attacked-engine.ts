@@ -9,11 +9,15 @@ import { onTestFinished } from 'vitest';
 const ROOM = { stream_name: 'innocent', group_id: 'room' };
 /** Longest run of the main thread that one peer may cause, in milliseconds of processor time. */
 export const MOST_SLICE_MS = 50;
-const MOST_REPEATS = 4;
+const MOST_RUNS = 5;
+/** With at least two runs, a test shows that its attack can be repeated. */
+const LEAST_RUNS = Number(process.env['RIVULET_ATTACK_RUNS'] ?? 1);
 /** Pause of the innocent worker between two short series of writes, so that it does not keep a processor busy. */
 const PAUSE_MS = 5;
 const HEAP_MIB = 512;
 const MIB = 1_048_576;
+/** Functions that end what the running test has opened, in the order of the openings. */
+const ends: (() => unknown)[] = [];
 
 /** Returns a configuration with every listener: trusted workers, guests, streams and HTTP. */
 const listeners: NonNullable<EngineProcessOptions['config']> = ({ worker, guest, stream, http }) => `
@@ -79,36 +83,49 @@ export class AttackedEngine {
    * Runs an attack while the innocent worker writes and the innocent client watches. Fails when the engine ends, a write fails, the client
    * misses a write, or the main thread runs too long.
    * Other processes on the same core make a turn more expensive, so an attack above the bound is repeated a few times, and the best run
-   * counts. The memory is that of the first run.
+   * counts. The memory is that of the first run. Each run is the whole attack: it opens its own connections, and the next run begins
+   * when they are closed. `RIVULET_ATTACK_RUNS` is the least number of runs.
    */
   async survives(attack: () => Promise<unknown>, mostSliceMs = MOST_SLICE_MS): Promise<AttackResult> {
-    const { longestMs: firstMs, grownMib } = await this.#attacked(attack);
-    let longestMs = firstMs;
-    for (let again = 0; again < MOST_REPEATS && longestMs > mostSliceMs; again++)
+    const result = await this.measure(attack, mostSliceMs);
+    ok(result.longestMs <= mostSliceMs, `the main thread worked for ${result.longestMs} ms in one go`);
+    return result;
+  }
+
+  /** Runs an attack as `survives` does, but a main thread that runs too long is only reported. */
+  async measure(attack: () => Promise<unknown>, mostSliceMs = MOST_SLICE_MS): Promise<AttackResult> {
+    const first = await this.#attacked(attack);
+    let { longestMs } = first;
+    for (let runs = 1; runs < LEAST_RUNS || (runs < MOST_RUNS && longestMs > mostSliceMs); runs++)
       longestMs = Math.min(longestMs, (await this.#attacked(attack)).longestMs);
-    ok(longestMs <= mostSliceMs, `the main thread worked for ${longestMs} ms in one go`);
-    return { longestMs, grownMib };
+    return { longestMs, grownMib: first.grownMib };
   }
 
   async #attacked(attack: () => Promise<unknown>): Promise<AttackResult> {
     const before = await this.#slices.take(this.engine.pid);
+    const openBefore = ends.length;
     let over = false;
-    const used = (async () => {
+    const useUntilOver = async () => {
       while (!over) {
         await this.#useBriefly();
         await setTimeout(PAUSE_MS);
       }
-    })();
-    await attack().finally(() => {
-      over = true;
-    });
-    await used;
+    };
+    // The first rejection fails the test. `Promise.all` handles a second one, which would count as an error outside of the test.
+    await Promise.all([
+      attack().finally(() => {
+        over = true;
+      }),
+      useUntilOver(),
+    ]);
     await this.#useBriefly();
     ok(this.engine.running, `the engine has ended: ${this.engine.log.slice(-2_000)}`);
     doesNotMatch(this.engine.log, /unhandled_rejection|uncaught_exception/);
     const { longestMs, heldBytes } = await this.#slices.take(this.engine.pid);
     const result = { longestMs, grownMib: (heldBytes - before.heldBytes) / MIB };
     process.stdout.write(`longest run ${longestMs.toFixed(1)} ms, memory grown by ${result.grownMib.toFixed(1)} MiB\n`);
+    for (const end of ends.splice(openBefore)) await end();
+    await this.#useBriefly();
     return result;
   }
 
@@ -143,5 +160,11 @@ export async function crowd<T>(count: number, width: number, one: (n: number) =>
   return results;
 }
 
-/** Calls `end` when the test ends. */
-export const later = (end: () => unknown): void => onTestFinished(() => void end());
+/** Calls `end` when the test ends. If an attack calls this, `end` is called after that run of the attack. */
+export function later(end: () => unknown): void {
+  if (ends.length === 0)
+    onTestFinished(async () => {
+      for (const each of ends.splice(0)) await each();
+    });
+  ends.push(end);
+}

@@ -126,7 +126,7 @@ export const HEADS: readonly HostileHead[] = [
   { what: 'version 99', head: head('GET /', [...without('Sec-WebSocket-Version'), 'Sec-WebSocket-Version: 99']), worker: 400 },
   { what: 'no Connection header', head: head('GET /', without('Connection')), worker: 426 },
   { what: 'no Upgrade header', head: head('GET /', without('Upgrade')), worker: 426 },
-  { what: 'an upgrade to h2c', head: head('GET /', [...PLAIN, 'Upgrade: h2c', 'Connection: Upgrade']), worker: 400 },
+  { what: 'an upgrade to h2c', head: head('GET /', [...PLAIN, 'Upgrade: h2c', 'Connection: Upgrade']), worker: 400, stream: 200 },
   { what: 'the preface of HTTP/2', head: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', worker: undefined },
   { what: 'nonsense', head: 'NONSENSE\r\n\r\n', worker: undefined },
   { what: 'a TLS hello', head: '\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03', worker: undefined },

@@ -48,20 +48,30 @@ export async function killPointsOf(program: readonly string[], directory: string
   return spread(points, most);
 }
 
+/** Runs a program of Node and kills it at a point. Returns whether it died there: the calls of two runs differ a little. */
+export async function diesAt({ call, nth }: KillPoint, program: readonly string[], directory: string): Promise<boolean> {
+  return (await endOf(underPassingStrace(call, `signal=SIGKILL:when=${nth}`), program, directory)) === 'SIGKILL';
+}
+
 /**
- * Runs a program of Node and sends it a signal at a point. Returns whether the signal ended it: the calls of two runs differ a little. With
- * a filter of the kernel (`--seccomp-bpf`), strace sends no signal.
+ * Runs a program of Node and sends it SIGINT at its first call of a kind on one file. Returns the signal that ended the program, or
+ * `undefined` when it ended by itself.
  */
-export async function endsAt(
-  { call, nth }: KillPoint,
+export function endAfterInterrupt(
+  call: string,
+  file: string,
   program: readonly string[],
   directory: string,
-  signal: 'SIGKILL' | 'SIGINT' = 'SIGKILL',
-): Promise<boolean> {
-  const [command, ...args] = [...underPassingStrace(call, `signal=${signal}:when=${nth}`), process.execPath, ...program];
-  return await new Promise((resolve) => {
+): Promise<NodeJS.Signals | undefined> {
+  // Only the path makes two runs alike: the threads of Node write to pipes of their own as often as they like.
+  return endOf([...underPassingStrace(call, 'signal=SIGINT:when=1'), '-P', join(directory, file)], program, directory);
+}
+
+function endOf(strace: readonly string[], program: readonly string[], directory: string): Promise<NodeJS.Signals | undefined> {
+  const [command, ...args] = [...strace, process.execPath, ...program];
+  return new Promise((resolve) => {
     execFile(command as string, args, { cwd: directory, env: { ...process.env, ...ONE_FILE_THREAD } }, (error) => {
-      resolve(error?.signal === signal);
+      resolve(error?.signal ?? undefined);
     });
   });
 }

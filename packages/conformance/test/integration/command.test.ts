@@ -35,7 +35,7 @@ const PATIENT = ['--timeout', '60000'];
 
 function command(...parameters: string[]): Promise<Outcome> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [COMMAND, ...parameters], { timeout: 280_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [COMMAND, ...parameters], { timeout: 580_000 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
   });

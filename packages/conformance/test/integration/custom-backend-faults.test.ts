@@ -78,7 +78,7 @@ test('ST-19 who watches a stream that the store of the engine takes over gets wh
 });
 
 test('ST-19 behind a backend that hangs every writer hears of it in time, and what was given up is never carried out', async () => {
-  const { connect } = await start({ stream: { backendTimeoutMs: 300 } });
+  const { connect } = await start({ stream: { backendTimeoutMs: 2_000 } });
   const backend = await connect();
   const seen: unknown[] = [];
   await serve(backend, { set: (data) => (seen.push((data as { data: unknown }).data), never()) });
@@ -328,7 +328,7 @@ const ofItems = (items: ReadonlyMap<string, unknown>) => ({
 const shows = (text: string) => (frame: StreamFrame) => JSON.stringify(frame.event.data).includes(text);
 
 test('ST-19 who watches gets what a backend stored after the time of its answer, with few syncs for many writes', async () => {
-  const { connect, watch } = await start({ stream: { backendTimeoutMs: 400 } });
+  const { connect, watch } = await start({ stream: { backendTimeoutMs: 2_000 } });
   const [backend, worker] = [await connect(), await connect()];
   const items = new Map<string, unknown>([['a', { id: 'a', n: 0 }]]);
   const gates: (() => void)[] = [];

@@ -253,7 +253,7 @@ test('ST-19 with backend_fallback the store of the engine takes over after the g
 });
 
 test('ST-19 errors and timeouts of the backend reach the caller; reads keep the code of the worker', async () => {
-  const { connect, watch } = await start({ stream: { backendTimeoutMs: 200 } });
+  const { connect, watch } = await start({ stream: { backendTimeoutMs: 2_000 } });
   const backend = await connect();
   const fail = () => {
     throw new WorkerError({ code: 'DB_DOWN', message: 'no database' });

@@ -1,10 +1,10 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { directoryWith } from '@rivulet/testkit/directory-with';
 import { run } from '@rivulet/testkit/engines/cli-process';
-import { startTestEngine } from '@rivulet/testkit/engines/engine';
 import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
 import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -103,6 +103,20 @@ describe('rivulet export and import', () => {
     expect(existsSync(join(engine.directory, 'data'))).toBe(false);
   });
 
+  it.each(['rivulet', 'iii'])('an import without a place for state names the missing entry: %s-state', async (prefix) => {
+    const store = '{ name: kv, config: { store_method: file_based, file_path: ./streams } }';
+    const cwd = directoryWith({
+      'rivulet.yaml': `workers: [{ name: ${prefix}-stream, config: { adapter: ${store} } }]`,
+      'in.jsonl': EXPORT.map((line) => `${line}\n`).join(''),
+    });
+    const { code, stdout } = await run(['import', 'in.jsonl', '--json'], cwd);
+    const { error } = JSON.parse(stdout) as { readonly error: object };
+    expect({ code, error }).toEqual({
+      code: 64,
+      error: { code: 'INVALID_ARGUMENTS', message: `this configuration has no ${prefix}-state; name another --config` },
+    });
+  });
+
   it('an import into the directory of a running engine is refused, and the engine goes on', async () => {
     const { engine, output } = await filledEngine();
     await engine.start();
@@ -183,30 +197,10 @@ describe('rivulet export of stores in memory', () => {
     expect(readdirSync(engine.directory).filter((name) => name.startsWith('out'))).toEqual([]);
   });
 
-  it('one at a time; a reader that leaves makes room for the next', async () => {
-    const { adminUrl, workerUrl } = await startTestEngine({ admin: {} });
-    const worker = await RawWorker.connect(workerUrl);
-    for (let n = 0; n < 40; n++)
-      await worker.result('stream::set', { stream_name: 's', group_id: `g${n}`, item_id: 'i', data: 'x'.repeat(1_000_000) });
-    const path = '/api/stores/stream/export';
-    const slow = connect({ port: Number(new URL(adminUrl).port), host: '127.0.0.1' });
-    slow.on('error', () => {});
-    await new Promise<void>((resolve) => slow.once('connect', () => resolve()));
-    slow.write(`GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n`);
-    await new Promise<void>((resolve) => slow.once('data', () => resolve()));
-    slow.pause();
-    expect(await ask(adminUrl, path)).toMatchObject({ status: 503, text: expect.stringContaining('OVERLOADED') });
-    slow.destroy();
-    let next = await ask(adminUrl, path);
-    while (next.status === 503) next = await ask(adminUrl, path);
-    expect(next.status).toBe(200);
-    expect(next.text.trimEnd().split('\n').at(-1)).toBe('{"end":{"groups":40,"items":40}}');
-    expect(await ask(adminUrl, '/api/stores/cache/export')).toMatchObject({ status: 404 });
-  });
-
   it('leaves a store in a directory to the command', async () => {
     const engine = await EngineProcess.start({ admin: [] });
     expect(await ask(engine.adminUrl, '/api/stores/stream/export')).toMatchObject({ status: 400 });
+    expect(await ask(engine.adminUrl, '/api/stores/cache/export')).toMatchObject({ status: 404 });
   });
 });
 
@@ -214,9 +208,15 @@ describe('rivulet export --backup', () => {
   it('leaves the backup as it is, and refuses one that has changed', async () => {
     const { engine, output } = await filledEngine();
     expect(await command(engine, 'backup', 'b')).toMatchObject({ code: 0 });
+    const files = () =>
+      readdirSync(output('b'), { recursive: true, encoding: 'utf8' })
+        .toSorted()
+        .map((name) => [name, statSync(output(`b/${name}`)).mtimeMs, statSync(output(`b/${name}`)).size]);
+    const before = files();
     for (const name of ['one.jsonl', 'two.jsonl']) {
       expect(await command(engine, 'export', output(name), '--backup', 'b')).toMatchObject({ code: 0, answer: { groups: 3, items: 4 } });
       expect(linesOf(output(name)).slice(1)).toEqual(EXPORT.slice(1));
+      expect(files()).toEqual(before);
     }
     for (const name of ['data', 'state']) rmSync(join(engine.directory, name), { recursive: true });
     expect(await command(engine, 'restore', 'b')).toMatchObject({ code: 0 });

@@ -7,6 +7,8 @@ import { expect, test } from 'vitest';
 
 /** Most milliseconds of the main thread's processor time in one turn. The clock of the kernel adds up to 4. */
 const MOST_MS = 50 + 4;
+/** The first run of code is slower, and cannot be repeated. */
+const MOST_FIRST_MS = 2 * MOST_MS;
 const NODES = LIMITS.jsonNodes - 1_000;
 
 /** JSON texts of about 1 MiB, of the kinds that cost a parser most. */
@@ -55,6 +57,7 @@ test('S20 no message of a guest, of whatever shape, keeps the event loop longer 
   });
   const worker = await RawWorker.connect(engine.workerUrl);
   await worker.serve('app::f', () => 1);
+  const first: Record<string, number> = {};
   const longest: Record<string, number> = {};
   for (const [what, message] of Object.entries(MESSAGES)) {
     for (const [shape, json] of Object.entries(SHAPES)) {
@@ -62,15 +65,12 @@ test('S20 no message of a guest, of whatever shape, keeps the event loop longer 
       expect(Buffer.byteLength(text)).toBeLessThanOrEqual(LIMITS.guestMessageBytes);
       const guest = await RawSocket.upgrade(engine.guestUrl);
       await guest.settled();
-      // The first run of code is the slowest. When other processes share the core, the best of several runs shows the work.
-      const runs: number[] = [];
-      for (let n = 0; n < 4 || (n < 8 && Math.min(...runs) > MOST_MS); n++) {
-        await slices.take(engine.pid);
+      const send = () => {
         guest.text(text);
-        await guest.settled();
-        if (n > 0) runs.push((await slices.take(engine.pid)).longestMs);
-      }
-      longest[`${what}: ${shape}`] = Math.min(...runs);
+        return guest.settled();
+      };
+      first[`${what}: ${shape}`] = await slices.longestOf(engine.pid, send);
+      longest[`${what}: ${shape}`] = await slices.medianOf(engine.pid, MOST_MS, send);
       guest.socket.destroy();
     }
   }
@@ -79,16 +79,17 @@ test('S20 no message of a guest, of whatever shape, keeps the event loop longer 
     ['pings', engine.guestUrl, '{"type":"ping"}'],
     ['joins', engine.streamUrl, '{"type":"join","data":{"subscriptionId":"s","streamName":"c","groupId":"r"}}'],
   ] as const) {
-    const flooder = await RawSocket.upgrade(url);
-    await slices.take(engine.pid);
     const one = frame({ opcode: OPCODE.text, payload });
-    flooder.write(Buffer.concat(Array.from({ length: Math.floor(1_000_000 / one.length) }, () => one)));
-    await worker.settled();
-    await worker.settled();
-    longest[what] = (await slices.take(engine.pid)).longestMs;
-    flooder.socket.destroy();
+    const flood = Buffer.concat(Array.from({ length: Math.floor(1_000_000 / one.length) }, () => one));
+    longest[what] = await slices.medianOf(engine.pid, MOST_MS, async () => {
+      const flooder = await RawSocket.upgrade(url);
+      flooder.write(flood);
+      await worker.settled();
+      await worker.settled();
+      flooder.socket.destroy();
+    });
   }
-  const over = Object.entries(longest).filter(([, ms]) => ms > MOST_MS);
-  if (process.env.SHOW) console.log(longest);
-  expect(over).toEqual([]);
+  if (process.env.SHOW) console.log(first, longest);
+  expect(Object.entries(first).filter(([, ms]) => ms > MOST_FIRST_MS)).toEqual([]);
+  expect(Object.entries(longest).filter(([, ms]) => ms > MOST_MS)).toEqual([]);
 });

@@ -6,6 +6,8 @@ import { expect, test } from 'vitest';
 
 /** Milliseconds of the main thread's processor time in one go. The clock of the kernel adds up to 4. */
 const MOST_MS = 50 + 4;
+/** The first run of code is slower, and cannot be repeated. */
+const MOST_FIRST_MS = 2 * MOST_MS;
 const BYTES = LIMITS.httpJsonBodyBytes - 16;
 
 /** Returns a list of as many values as a body may have. Each value takes its share of the bytes. */
@@ -49,16 +51,17 @@ test('decision 15: no JSON body, and no several at once, keep the event loop lon
     await response.arrayBuffer();
     return response.status;
   };
+  const first: Record<string, number> = {};
   const longest: Record<string, number> = {};
   for (const [shape, make] of Object.entries(SHAPES)) {
     const body = make();
     expect(Buffer.byteLength(body)).toBeLessThanOrEqual(LIMITS.httpJsonBodyBytes);
-    // The first run of the code is slower than any later one.
-    expect(await post(body)).toBe(204);
-    await slices.take(engine.pid);
-    expect(await Promise.all([post(body), post(body)])).toEqual([204, 204]);
-    longest[shape] = (await slices.take(engine.pid)).longestMs;
+    first[shape] = await slices.longestOf(engine.pid, async () => expect(await post(body)).toBe(204));
+    longest[shape] = await slices.medianOf(engine.pid, MOST_MS, async () =>
+      expect(await Promise.all([post(body), post(body)])).toEqual([204, 204]),
+    );
   }
-  if (process.env.SHOW) console.log(longest);
+  if (process.env.SHOW) console.log(first, longest);
+  expect(Object.entries(first).filter(([, ms]) => ms > MOST_FIRST_MS)).toEqual([]);
   expect(Object.entries(longest).filter(([, ms]) => ms > MOST_MS)).toEqual([]);
 });

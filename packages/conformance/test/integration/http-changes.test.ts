@@ -91,6 +91,11 @@ test('RV-52 wait returns with the next change, and with all changes of its batch
   expect(shown(await item)).toEqual(['create b']);
   const late = await none;
   expect([late.status, late.headers.get('cache-control')]).toEqual([200, 'no-store']);
+  // nginx keeps it for the other requests that waited.
+  expect([late.headers.get('x-accel-expires'), (await fetch(`${room}/c?since=${since}`)).headers.get('x-accel-expires')]).toEqual([
+    '1',
+    null,
+  ]);
   expect(await late.json()).toEqual({ position: since.replace(/1$/, '3'), mode: 'tail', changes: [] });
 });
 
@@ -100,6 +105,8 @@ test('RV-55 caches may keep changes, but no answer without changes and no sync',
   await set('a', 1);
   expect((await fetch(`${room}?since=${since}`)).headers.get('cache-control')).toBe('public, s-maxage=10');
   expect((await fetch(`${room}?since=${since}&token=x`)).headers.get('cache-control')).toBe('private, no-store');
+  const idle = await fetch(`${room}?since=${await positionOf(room)}&wait=1&token=x`);
+  expect([idle.headers.get('cache-control'), idle.headers.get('x-accel-expires')]).toEqual(['private, no-store', null]);
 });
 
 test('RV-52 an answer that is too large for memory is streamed, whole and in order', async () => {

@@ -37,7 +37,11 @@ it.each(['function', 'condition', 'middleware'])(
     const text = await answer.text();
     expect([answer.status, text.includes('secret')]).toEqual([500, false]);
     const { error } = JSON.parse(text) as { error: { code: string; error_id: string } };
-    expect(error).toEqual({ code: 'invocation_failed', message: expect.stringContaining('error_id'), error_id: ERROR_ID });
+    expect(error).toEqual({
+      code: 'invocation_failed',
+      message: expect.stringContaining('under the id of this error'),
+      error_id: ERROR_ID,
+    });
     expect(log).toContainEqual(
       expect.objectContaining({
         event: 'function_failed',

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
 import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
 import { EventStream, type StreamEvent } from '@rivulet/testkit/peers/event-stream';
 import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
@@ -191,9 +193,13 @@ test('RV-53 a stop and a missing auth function end the stream with retry, and a 
   await early.closed;
   expect(early.others).toEqual([expect.stringMatching(/^retry: \d+$/)]);
   const { worker, room, stop } = undecided;
+  const joined: { readonly subscription_id: string }[] = [];
   const left: unknown[] = [];
   await worker.serve('app::auth', (data) => ({ unauthorized: !JSON.stringify(data).includes('good'), identity: 'ann' }));
-  await worker.serve('app::join', (data) => ({ unauthorized: (data as { readonly group_id: string }).group_id === 'room-2' }));
+  await worker.serve('app::join', (data) => {
+    joined.push(data as (typeof joined)[number]);
+    return { unauthorized: (data as { readonly group_id: string }).group_id === 'room-2' };
+  });
   await worker.serve('app::leave', (data) => void left.push(data));
   await worker.bind('stream:join', 'app::join', {});
   await worker.bind('stream:leave', 'app::leave', {});
@@ -205,6 +211,11 @@ test('RV-53 a stop and a missing auth function end the stream with retry, and a 
   await revoked.closed;
   await expect.poll(() => left.length).toBe(1);
   const stopped = EventStream.open(`${room}?token=good`);
+  // Functions know each join by an id of its own, and the leave has the same.
+  await expect.poll(() => joined.length).toBe(3);
+  for (const { subscription_id: id } of joined) expect(id).toMatch(/^[\da-f]{8}-[\da-f-]{27}$/);
+  expect(new Set(joined.map(({ subscription_id: id }) => id)).size).toBe(3);
+  expect(left).toEqual([joined[1]]);
   await stopped.events.take((event) => nameOf(event) === 'sync');
   await stop();
   await stopped.closed;
@@ -218,6 +229,35 @@ test('RV-53 a quiet stream gets comments, and a value with line breaks stays one
   await engine.set('a', 'one\ntwo\r\n\n\nthree');
   expect(frameOf(await stream.events.take((event) => nameOf(event) === 'create')).event.data).toBe('one\ntwo\r\n\n\nthree');
   await expect.poll(() => stream.others).toContain(':');
+});
+
+/** Returns which timer the kernel has for the engine's side of a connection: 2 is the one before its probes. */
+async function kernelTimer(clientPort: number): Promise<number> {
+  const port = clientPort.toString(16).toUpperCase().padStart(4, '0');
+  const line = new RegExp(`^ *\\d+: \\S+ [\\dA-F]{8}:${port} \\S+ \\S+ (\\d\\d):`, 'm').exec(await readFile('/proc/net/tcp', 'utf8'));
+  return Number(line?.[1]);
+}
+
+test('RV-53 a client that takes nothing for event_stall_timeout_ms is dropped, and resumes; the kernel probes a quiet one', async () => {
+  const engine = await start({ stream: { pingIntervalMs: 50, pongTimeoutMs: 50, eventStallTimeoutMs: 200 } });
+  const quiet = EventStream.open(engine.room.replace('room-1', 'room-2'));
+  const stalled = EventStream.open(engine.room);
+  await stalled.events.take((event) => nameOf(event) === 'sync');
+  const left: unknown[] = [];
+  await engine.worker.serve('app::leave', (data) => void left.push(data));
+  await engine.worker.bind('stream:leave', 'app::leave', {});
+  stalled.socket.pause();
+  const value = 'x'.repeat(50_000);
+  for (let index = 0; left.length === 0; index++) await engine.set(`i${index % 7}`, value);
+  expect(engine.log.filter(({ event }) => event === 'event_stream_stalled')).toHaveLength(1);
+  stalled.socket.resume();
+  await stalled.closed;
+  const last = stalled.events.all.findLast(({ id }) => id !== undefined);
+  const resumed = EventStream.open(engine.room, { 'last-event-id': String(last?.id) });
+  await engine.set('end', 1);
+  await resumed.events.take((event) => frameOf(event).id === 'end');
+  await expect.poll(() => kernelTimer(Number((quiet.socket.address() as AddressInfo).port))).toBe(2);
+  expect(quiet.socket.destroyed).toBe(false);
 });
 
 test('RV-53 a reader that stalls is served from its cursor, and keeps nobody waiting', async () => {

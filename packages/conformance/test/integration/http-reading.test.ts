@@ -96,6 +96,7 @@ test('RV-50 a request that can not be read is answered with a code', async () =>
     [`${url}/stream//b`, 404, 'NOT_FOUND'],
     [`${url}/stream/a/%ff`, 400, 'INVALID_ID'],
     [`${url}/stream/a/${'x'.repeat(257)}`, 400, 'INVALID_ID'],
+    [`${url}/stream/rivulet::calls/0`, 400, 'INVALID_ID'],
     [`${room}?limit=0`, 400, 'INVALID_ARGUMENTS'],
     [`${room}?limit=1001`, 400, 'INVALID_ARGUMENTS'],
     [`${room}?limit=1e2`, 400, 'INVALID_ARGUMENTS'],
@@ -206,6 +207,18 @@ test('RV-54 the auth function and the join functions decide about a GET, and an 
   expect(await page(room, good)).toMatchObject({ items: [{ id: 'a' }] });
   expect(events.filter(({ transport }) => transport !== 'http')).toEqual([]);
   expect(engine.listeners.length).toBeGreaterThan(0);
+});
+
+test('RV-54 images and links of foreign pages read nothing with the cookies of a user', async () => {
+  const { room, worker } = await start({ authFunction: 'app::auth' });
+  await worker.serve('app::auth', (data) => ({
+    unauthorized: (data as { readonly headers: Readonly<Record<string, string>> }).headers['cookie'] !== 'user=ann',
+  }));
+  // `fetch` of Node sets these headers as they are.
+  const statusOf = async (site: string) => (await fetch(room, { headers: { cookie: 'user=ann', 'sec-fetch-site': site } })).status;
+  expect([await statusOf('cross-site'), await statusOf('same-site')]).toEqual([401, 401]);
+  expect([await statusOf('same-origin'), await statusOf('none')]).toEqual([200, 200]);
+  expect((await fetch(room, { headers: { cookie: 'user=ann' } })).status).toBe(200);
 });
 
 test('RV-54 without its auth function, a GET is answered 503 and may be repeated', async () => {

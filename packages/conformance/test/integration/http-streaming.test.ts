@@ -125,7 +125,7 @@ it.each<[string, (out: ChannelEnd) => unknown]>([
 });
 
 it('HT-8 the time-out is for the begin of a response only', async () => {
-  const { serve, fetch, workerUrl } = await startHttpEngine({ defaultTimeoutMs: 150 });
+  const { serve, fetch, workerUrl } = await startHttpEngine({ defaultTimeoutMs: 2_000 });
   await serve('/slow', async (input) => {
     const out = await respond(workerUrl, input);
     await out.send(Buffer.from('begun '));

@@ -62,7 +62,7 @@ describe.each([{ lmdb: false }, { lmdb: true }])('leases (lmdb: $lmdb)', ({ lmdb
 
   test('RV-41 after a drop it stays for its grace time, and for good when it is held again meanwhile', async () => {
     const { watcher, there, enter: come } = await start({ lmdb });
-    const ann = await come({ name: 'ann', grace: 1_500 });
+    const ann = await come({ name: 'ann', grace: 60_000 });
     await watcher.take('create');
     ann.socket.terminate();
     await ann.closed;

@@ -127,6 +127,8 @@ test('RB-6 middleware gets the call with its context, its answer is returned, bu
 const throwing = () => {
   throw new WorkerError({ code: 'invocation_failed', message: 'no' });
 };
+const HANGS = () => new Promise(() => {});
+
 const refusals: readonly [string, (() => unknown) | undefined, number][] = [
   ['is missing', undefined, 401],
   ['throws', throwing, 401],
@@ -135,11 +137,14 @@ const refusals: readonly [string, (() => unknown) | undefined, number][] = [
   ['answers a wrong type', () => ({ allowed_functions: 'api::*' }), 401],
   ['answers an empty prefix', () => ({ function_registration_prefix: '' }), 401],
   ['says unauthorized', () => ({ unauthorized: true }), 401],
-  ['hangs', () => new Promise(() => {}), 503],
+  ['hangs', HANGS, 503],
 ];
 
 test.each(refusals)('RB-10 an auth function that %s lets nobody in: no frame, no row', async (_name, auth, status) => {
-  const { guestUrl, worker } = await start({ rbac: { authFunction: 'app::auth', authTimeoutMs: 100 } }, auth);
+  const { guestUrl, worker } = await start(
+    { rbac: { authFunction: 'app::auth', ...(auth === HANGS ? { authTimeoutMs: 100 } : {}) } },
+    auth,
+  );
   const connected: unknown[] = [];
   await worker.serve('app::connected', (event) => void connected.push(event));
   await worker.bind('engine::workers-available', 'app::connected', {});

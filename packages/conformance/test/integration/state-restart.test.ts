@@ -72,7 +72,7 @@ test('an ordered stop keeps state; order, nulls and deletes are as they were, in
 
 test('state in memory says at start that it forgets, and does', async () => {
   const engine = await EngineProcess.start({ state: [], storeMethod: 'in_memory' });
-  expect(engine.log).toMatch(/store_in_memory .*state is kept in memory/);
+  await expect.poll(() => engine.log).toMatch(/store_in_memory .*state is kept in memory/);
   const worker = await RawWorker.connect(engine.workerUrl);
   await worker.result('state::set', { scope: 's', key: 'k', value: 1 });
   await engine.stop();

@@ -57,6 +57,8 @@ test('ST-10 the auth function gets exactly headers, path, query_params and addr;
   expect(Object.keys(joined[0] as object).sort()).toEqual(['context', 'group_id', 'id', 'stream_name', 'subscription_id']);
 });
 
+const HANGS = () => new Promise(() => {});
+
 const failures: readonly [string, (() => unknown) | undefined, number, number][] = [
   ['is not registered', undefined, 1013, 503],
   [
@@ -72,11 +74,12 @@ const failures: readonly [string, (() => unknown) | undefined, number, number][]
   ['answers an array', () => [{ context: 1 }], 1008, 401],
   ['answers a string', () => 'yes', 1008, 401],
   ['says unauthorized', () => ({ unauthorized: true }), 1008, 401],
-  ['hangs', () => new Promise(() => {}), 1013, 503],
+  ['hangs', HANGS, 1013, 503],
 ];
 
 async function startFailing(authRejectMode: 'close' | 'http', handler: (() => unknown) | undefined) {
-  const started = await start({ authFunction: 'app::auth', authRejectMode, authTimeoutMs: 200 });
+  const time = handler === HANGS ? { authTimeoutMs: 200 } : {};
+  const started = await start({ authFunction: 'app::auth', authRejectMode, ...time });
   await started.worker.result('stream::set', { stream_name: 'chat', group_id: 'room-1', item_id: 'secret', data: { id: 'secret' } });
   if (handler !== undefined) await started.worker.serve('app::auth', handler);
   return started;
@@ -108,7 +111,7 @@ test('ST-11 {context: null} and {} are allows; a worker that dies while it decid
 });
 
 test('ST-11 auth_fail_open lets failures in, but never an explicit no or a time-out', async () => {
-  const { worker, streamUrl } = await start({ authFunction: 'app::auth', authFailOpen: true, authTimeoutMs: 200 });
+  const { worker, streamUrl } = await start({ authFunction: 'app::auth', authFailOpen: true, authTimeoutMs: 2_000 });
   await (await StreamSocket.open(streamUrl + room)).take('sync');
   let answer: () => unknown = () => null;
   await worker.serve('app::auth', () => answer());

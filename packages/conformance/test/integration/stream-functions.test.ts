@@ -81,6 +81,18 @@ describe.each([{ lmdb: false }, { lmdb: true }])('stream functions (lmdb: $lmdb)
     expect(await worker.result('stream::set', { ...room, item_id: 'é'.repeat(128), data: 1 })).toEqual({ old_value: null, new_value: 1 });
   });
 
+  test('the stream of the ledger of calls can neither be named nor watched', async () => {
+    const { worker, streamUrl } = await start();
+    const own = { stream_name: 'rivulet::calls', group_id: '0' };
+    const calls = { 'stream::set': { item_id: 'i', data: 1 }, 'stream::send': { data: 1 }, 'stream::list': {}, 'stream::list_groups': {} };
+    for (const [name, more] of Object.entries(calls))
+      expect([name, await worker.errorCode(name, { ...own, ...more })]).toEqual([name, 'INVALID_ID']);
+    const client = await StreamSocket.open(`${streamUrl}/`);
+    client.join('s1', 'rivulet::calls', '0');
+    client.join('s2', 'chat', 'room-1');
+    expect((await client.take('sync')).streamName).toBe('chat');
+  });
+
   test('ST-23 a stored null is a value: the next set is an update and get answers null', async () => {
     const { worker, streamUrl } = await start();
     const item = { ...room, item_id: 'n' };

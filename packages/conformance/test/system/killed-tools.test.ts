@@ -9,11 +9,11 @@ import { type Finished, run } from '@rivulet/testkit/engines/cli-process';
 import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
 import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { endsAt, engineCommand, type KillPoint, killPointsOf } from '../harness/kill-points.js';
+import { diesAt, endAfterInterrupt, engineCommand, type KillPoint, killPointsOf } from '../harness/kill-points.js';
 
 /** Moments of each command at which it is killed. `RIVULET_KILL_POINTS=100000` kills it before every call that changes a file. */
 const MOST = Number(process.env.RIVULET_KILL_POINTS ?? 2);
-const TIMEOUT = 60_000 + MOST * 10_000;
+const TIMEOUT = 600_000 + MOST * 10_000;
 const ITEMS = 300;
 const SPARSE_STORE = fileURLToPath(new URL('../harness/sparse-store.mjs', import.meta.url));
 
@@ -120,7 +120,7 @@ async function forEachKill(
   let killed = 0;
   for (const point of points) {
     const directory = prepare();
-    if (!(await endsAt(point, program, directory))) continue;
+    if (!(await diesAt(point, program, directory))) continue;
     killed++;
     try {
       await judge(directory, point);
@@ -129,7 +129,8 @@ async function forEachKill(
     }
     rmSync(directory, { recursive: true });
   }
-  expect(killed).toBeGreaterThan(points.length / 2);
+  // With two points, one may be a call that the second run does not make.
+  expect(killed).toBeGreaterThanOrEqual(points.length / 2);
 }
 
 /** Runs the killed command again. It succeeds, or it names what to delete; then it succeeds after that. */
@@ -248,18 +249,13 @@ describe('a command that is killed at any moment', () => {
 });
 
 it('Ctrl-C ends a command by its signal, and the command removes what it has made', { timeout: TIMEOUT }, async () => {
-  for (const [words, made] of [
-    [['backup', 'new'], 'new'],
-    [['export', 'out.jsonl'], 'out.jsonl.unfinished'],
-  ] as const) {
-    const program = engineCommand(...words);
-    const points = await killPointsOf(program, scratch(original), Number.POSITIVE_INFINITY);
-    const writing = points.find(({ call, text }) => call === 'write' && text.includes(made));
-    const copying = points.find(({ call, text }) => call === 'pwrite64' && text.includes('stream/data.mdb'));
+  for (const { call, file, words } of [
+    { call: 'pwrite64', file: 'new/stream/data.mdb', words: ['backup', 'new'] },
+    { call: 'openat', file: 'out.jsonl.unfinished', words: ['export', 'out.jsonl'] },
+    { call: 'write', file: 'out.jsonl.unfinished', words: ['export', 'out.jsonl'] },
+  ]) {
     const directory = scratch(original);
-    const point = copying ?? writing;
-    expect(point).toBeDefined();
-    expect(await endsAt(point as KillPoint, program, directory, 'SIGINT')).toBe(true);
+    expect(await endAfterInterrupt(call, file, engineCommand(...words), directory)).toBe('SIGINT');
     expect(readdirSync(directory).sort()).toEqual(readdirSync(original).sort());
   }
 });

@@ -25,8 +25,10 @@ test(
     const { reasons } = await readiness(engine.adminUrl, 503);
     expect({ reasons: reasons.map(({ code }) => code), isConnected }).toEqual({ reasons: ['draining'], isConnected: true });
     expect((await ask(engine.adminUrl, '/health')).status).toBe(200);
-    const refused = await ask(engine.adminUrl, '/api/call/engine::health::check', { method: 'POST', json: null });
-    expect([refused.status, refused.text]).toEqual([503, expect.stringContaining('ENGINE_STOPPING')]);
+    const keeps = { connection: 'keep-alive' };
+    const refused = await ask(engine.adminUrl, '/api/call/engine::health::check', { method: 'POST', json: null, headers: keeps });
+    const { connection } = refused.headers;
+    expect([refused.status, connection, refused.text]).toEqual([503, 'close', expect.stringContaining('ENGINE_STOPPING')]);
     await closed;
     expect(await stopped).toBe(0);
     await expect(ask(engine.adminUrl, '/health')).rejects.toThrow('ECONNREFUSED');

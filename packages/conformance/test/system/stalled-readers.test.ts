@@ -33,7 +33,7 @@ const shapes = COUNTS.flatMap((count) => [
 
 test.each(shapes)(
   `E3 the data file stays small for ${SECONDS} s beside $count readers that $what`,
-  { timeout: 120_000 + SECONDS * 4_000 },
+  { timeout: 600_000 + SECONDS * 4_000 },
   async (shape) => {
     const engine = await EngineProcess.start();
     const worker = await RawWorker.connect(engine.workerUrl);

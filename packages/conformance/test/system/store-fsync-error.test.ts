@@ -65,7 +65,7 @@ test.each(failures)(
     await watcher.settled();
     const shown = watcher.inbox.all.flatMap(({ event }) => (event.type === 'create' || event.type === 'update' ? [event.data] : []));
     expect(shown).toEqual(Array.from({ length: taken }, (_, n) => ({ n: n + 1 })));
-    expect(engine.log).toContain(code === 'STORE_FULL' ? 'store_write_refused' : 'store_failed');
+    await expect.poll(() => engine.log).toContain(code === 'STORE_FULL' ? 'store_write_refused' : 'store_failed');
     expect(engine.log).not.toMatch(/unhandled_rejection|uncaught_exception/);
 
     const late = worker.call('stream::set', { ...group, item_id: 'm', data: { n: 5_000 } });
@@ -91,9 +91,8 @@ test(
       adapter: '{ name: kv, config: { store_method: file_based, file_path: ./data, durability: relaxed, save_interval_ms: 100 } }',
     });
     const worker = await RawWorker.connect(engine.workerUrl);
-    const begun = performance.now();
     let code: unknown;
-    for (let n = 0; code === undefined && performance.now() - begun < 8_000; n++) {
+    for (let n = 0; code === undefined; n++) {
       code = await worker.errorCode('stream::set', { ...group, item_id: 'm', data: { n } });
     }
     expect(code).toBe('STORE_UNAVAILABLE');

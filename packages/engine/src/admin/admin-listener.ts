@@ -49,11 +49,15 @@ export interface AdminListenerOptions {
   readonly logger: Logger;
   readonly counters: EventCounters;
   readonly descriptors: DescriptorReserve;
+  /** Milliseconds after which a client that takes nothing of its answer is dropped. @default LIMITS.httpStallMs */
+  readonly stallMs?: number;
 }
 
 const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY' } as const;
 const HEADERS_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_MS = 15_000;
+/** UTF-16 code units from which an answer waits for a turn of the event loop that has time. */
+const LONG_CHARS = 32_768;
 /** Milliseconds between two checks of deadlines. */
 const CHECK_MS = 500;
 const WRITES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
@@ -72,12 +76,14 @@ export class AdminListener {
   /** Number of unanswered requests of each connection. */
   readonly #unanswered = new WeakMap<Socket, number>();
   readonly #refusedLine: RepeatedLine;
+  readonly #stalledLine: RepeatedLine;
 
   constructor(options: AdminListenerOptions) {
     this.#options = options;
     this.#access = new AdminAccess(options.config);
     this.#turns = TurnBudget.of(options.clock);
     this.#refusedLine = new RepeatedLine(options.clock);
+    this.#stalledLine = new RepeatedLine(options.clock);
     this.#admission = new ConnectionAdmission({
       listener: 'admin',
       most: LIMITS.adminConnections,
@@ -96,7 +102,7 @@ export class AdminListener {
     });
     // Node silently drops headers above its limit. `#answer` refuses the request instead.
     this.#server.maxHeadersCount = 0;
-    this.#server.setTimeout(LIMITS.httpStallMs, (socket) => this.#dropStalled(socket));
+    this.#server.setTimeout(options.stallMs ?? LIMITS.httpStallMs, (socket) => this.#dropStalled(socket));
     this.#server.on('connection', (socket) => this.#admission.admit(socket));
     this.#server.on('clientError', (_error, socket) => socket.destroy());
     this.#server.on('connect', (_request, socket) => socket.destroy());
@@ -142,9 +148,12 @@ export class AdminListener {
       this.#unanswered.set(socket, left);
       if (left === 0) this.#admission.wait(socket);
     });
-    const answering = this.#answer(request, response, expectsContinue).then((answer) =>
-      answer.pieces === undefined ? this.#send(request, response, answer) : sendPieces(socket, response, answer, answer.pieces),
-    );
+    const answering = this.#answer(request, response, expectsContinue).then(async (answer) => {
+      if (answer.pieces !== undefined) return sendPieces(socket, response, answer, answer.pieces);
+      // The rows of a long page have used up this turn, and its encoding takes time too. A short answer waits for nothing.
+      if (answer.body.length >= LONG_CHARS) await this.#turns.pay(answer.body.length);
+      this.#send(request, response, answer);
+    });
     runInBackground(answering, this.#options.logger, 'admin_request', () => socket.destroy());
   }
 
@@ -214,7 +223,11 @@ export class AdminListener {
     return errorAnswer(status, code, message);
   }
 
-  #send(request: IncomingMessage, response: ServerResponse, { status, body, type = 'application/json', allow }: Answer): void {
+  #send(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { status, body, type = 'application/json', allow, closes = false }: Answer,
+  ): void {
     if (response.destroyed) return;
     // A client that has not sent its whole body keeps no connection.
     const isWhole = request.complete || !WRITES.has(request.method ?? '');
@@ -225,14 +238,24 @@ export class AdminListener {
       'content-length': Buffer.byteLength(body),
       ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
       ...(allow === undefined ? {} : { allow }),
-      ...(isWhole ? {} : { connection: 'close' }),
+      ...(isWhole && !closes ? {} : { connection: 'close' }),
     });
     response.end(body);
     if (!isWhole) setTimeout(() => request.destroy(), LIMITS.httpUnreadBodyMs).unref();
   }
 
   #dropStalled(socket: Socket): void {
-    if (socket.writableLength > 0 || (this.#unanswered.get(socket) ?? 0) === 0) socket.destroy();
+    const isReader = socket.writableLength > 0;
+    if (!isReader && (this.#unanswered.get(socket) ?? 0) > 0) return;
+    if (isReader) this.#reportStalled(socket.remoteAddress);
+    socket.destroy();
+  }
+
+  #reportStalled(address: string | undefined): void {
+    const { logger, counters } = this.#options;
+    counters.add('admin_reader_stalled');
+    const consequence = 'the connection is closed, and its answer is not complete';
+    this.#stalledLine.add((times) => logger.warn('admin_reader_stalled', { address, times, consequence }));
   }
 }
 

@@ -13,6 +13,8 @@ export interface Answer {
   readonly type?: string;
   /** Methods that the path has, for status 405. */
   readonly allow?: string;
+  /** Whether the connection ends with this answer. @default false */
+  readonly closes?: boolean;
 }
 
 export function jsonAnswer(status: number, value: unknown): Answer {
@@ -26,7 +28,7 @@ export function textAnswer(status: number, body: JsonText): Answer {
 
 /** An error of a function keeps its own code, which need not be one of Rivulet. */
 export function errorAnswer(status: number, code: ErrorCode | (string & {}), message: string): Answer {
-  return jsonAnswer(status, { error: { code, message } });
+  return { ...jsonAnswer(status, { error: { code, message } }), closes: code === 'ENGINE_STOPPING' };
 }
 
 /** A request that cannot be served. The listener sends the answer. */

@@ -10,7 +10,7 @@ import { TurnBudget } from '../structures/turn-budget.js';
 import type { AdminRequest } from './admin-listener.js';
 import { type Answer, AnswerError, textAnswer } from './answer.js';
 import { callBuiltin } from './outcome.js';
-import { firstOf, PROCESS, pageAnswer, type Row, readPage } from './page.js';
+import { firstOf, LIST_MS, PageWriter, PROCESS, type Row, readPage } from './page.js';
 import type { RouteRow } from './routes.js';
 
 /** Sessions that are skipped before the length of the turn is checked. */
@@ -34,12 +34,11 @@ export function listRoutes(parts: EngineParts): readonly RouteRow[] {
 async function listStreams({ streams }: EngineParts, { query }: AdminRequest): Promise<Answer> {
   const { limit, after } = readPage(query);
   if (after !== undefined) requireId(after, 'after');
-  if (streams === undefined) return pageAnswer([], undefined);
+  const page = new PageWriter(TURNS);
+  if (streams === undefined) return page.answer();
   const { names, more } = await streams.store.streamsPage({ limit, after, chars: LIMITS.adminPageChars });
-  return pageAnswer(
-    names.map((stream) => ({ stream })),
-    more ? names.at(-1) : undefined,
-  );
+  await page.addAll(names, (stream) => ({ stream }));
+  return page.answer(more ? names.at(-1) : undefined);
 }
 
 /** The groups that have an item, with the figures of those that clients watch. */
@@ -48,13 +47,14 @@ async function listGroups({ streams }: EngineParts, { query, parameters }: Admin
   const { stream = '' } = parameters;
   requireId(stream, 'stream');
   if (after !== undefined) requireId(after, 'after');
-  if (streams === undefined) return pageAnswer([], undefined);
+  const page = new PageWriter(TURNS);
+  if (streams === undefined) return page.answer();
   const { names, more } = await streams.store.groupsPage(stream, { limit, after, chars: LIMITS.adminPageChars });
-  const rows = names.map((group): Row => {
+  await page.addAll(names, (group) => {
     const { subscriptions = 0, logChanges = 0, logBytes = 0 } = streams.hub.watched(stream, group) ?? {};
     return { stream, group, subscriptions, log_changes: logChanges, log_bytes: logBytes };
   });
-  return pageAnswer(rows, more ? names.at(-1) : undefined);
+  return page.answer(more ? names.at(-1) : undefined);
 }
 
 /** The rows come from the store as text, and go into the page as they are. */
@@ -80,20 +80,19 @@ async function listSessions({ streams }: EngineParts, { query }: AdminRequest): 
   const from = Number(after ?? 0);
   if (!/^\d{1,16}$/.test(after ?? '0') || !Number.isSafeInteger(from))
     throw new AnswerError(400, 'INVALID_ARGUMENTS', 'after must be the next of an earlier page');
-  const rows: Row[] = [];
+  const page = new PageWriter(TURNS);
   let last = 0;
   let skipped = 0;
   for (const session of streams?.gateway.sessions ?? []) {
     if (session.number <= from) {
-      if (++skipped % SKIPPED_PER_CHECK === 0) await TURNS.free();
+      if (++skipped % SKIPPED_PER_CHECK === 0) await TURNS.free(LIST_MS);
       continue;
     }
-    if (rows.length >= limit) return pageAnswer(rows, String(last));
-    await TURNS.free();
-    rows.push(sessionRow(session));
+    if (page.count >= limit) return page.answer(String(last));
+    await page.add(session, sessionRow);
     last = session.number;
   }
-  return pageAnswer(rows, undefined);
+  return page.answer();
 }
 
 function sessionRow(session: StreamSession): Row {
@@ -101,6 +100,8 @@ function sessionRow(session: StreamSession): Row {
     session_id: session.sessionId,
     identity: session.identity ?? null,
     address: session.remoteAddress,
+    peer: session.peerAddress,
+    transport: session.transport,
     subscriptions: session.subscriptions,
     positions: session.positions,
     lag: session.lag,
@@ -145,7 +146,9 @@ async function listFunctions({ fabric, introspection }: EngineParts, { query }: 
     };
   };
   const end = more ? entries.at(-1) : undefined;
-  return pageAnswer(await rowsOf(entries, rowOf), end === undefined ? undefined : functionCursor(end));
+  const page = new PageWriter(TURNS);
+  await page.addAll(entries, rowOf);
+  return page.answer(end === undefined ? undefined : functionCursor(end));
 }
 
 /** The length of the namespace comes first, because both names may have any character. */
@@ -167,7 +170,7 @@ function compareFunctions(entry: Registration | Builtin, id: string, namespace: 
 
 async function listTriggers({ fabric, introspection }: EngineParts, request: AdminRequest): Promise<Answer> {
   return sortedPage(
-    fabric.triggers.bindings(),
+    fabric.triggers.eachBinding(),
     request,
     ({ id }) => id,
     (binding) => {
@@ -197,16 +200,9 @@ async function sortedPage<T>(
   const compare = (one: T, other: T) => compareNames(keyOf(one), keyOf(other));
   const { entries, more } = await firstOf(all, { limit, isAfter, compare }, TURNS);
   const end = more ? entries.at(-1) : undefined;
-  return pageAnswer(await rowsOf(entries, rowOf), end === undefined ? undefined : keyOf(end));
-}
-
-async function rowsOf<T>(entries: readonly T[], rowOf: (entry: T) => Row): Promise<readonly Row[]> {
-  const rows: Row[] = [];
-  for (const entry of entries) {
-    await TURNS.free();
-    rows.push(rowOf(entry));
-  }
-  return rows;
+  const page = new PageWriter(TURNS);
+  await page.addAll(entries, rowOf);
+  return page.answer(end === undefined ? undefined : keyOf(end));
 }
 
 function compareNames(one: string, other: string): number {

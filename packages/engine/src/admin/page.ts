@@ -1,11 +1,16 @@
 import { LIMITS } from '@rivulet/protocol';
 import { queryParameters } from '../http/request/request-target.js';
 import type { TurnBudget } from '../structures/turn-budget.js';
-import { type Answer, AnswerError, jsonAnswer } from './answer.js';
+import { type Answer, AnswerError, textAnswer } from './answer.js';
 
 /** Name of the process in each row. An engine of one process has this one. */
 export const PROCESS = 'main';
 
+/**
+ * Milliseconds of work on a list in one turn. Node runs two turns without a look at its timers: one that a request begins, and one that
+ * waits for the end of that one. Both together stay below 10 ms.
+ */
+export const LIST_MS = 4;
 /** Rows of a page without `limit`. */
 const ROWS = 100;
 /** Longest `after`: a cursor, or a name with all its characters encoded. */
@@ -48,10 +53,33 @@ function readAfter(after: string): string {
   return after;
 }
 
-/** Returns a page of rows. `next` is absent at the end of the list. */
-export function pageAnswer(rows: readonly Row[], next: string | undefined): Answer {
-  const named = rows.map((row) => ({ process: PROCESS, ...row }));
-  return jsonAnswer(200, next === undefined ? { rows: named } : { rows: named, next });
+/** Writes a page row by row, so that no turn of the event loop pays for all rows. */
+export class PageWriter {
+  readonly #turns: TurnBudget;
+  readonly #rows: string[] = [];
+
+  constructor(turns: TurnBudget) {
+    this.#turns = turns;
+  }
+
+  get count(): number {
+    return this.#rows.length;
+  }
+
+  async add<T>(entry: T, rowOf: (entry: T) => Row): Promise<void> {
+    await this.#turns.free(LIST_MS);
+    this.#rows.push(JSON.stringify({ process: PROCESS, ...rowOf(entry) }));
+  }
+
+  async addAll<T>(entries: readonly T[], rowOf: (entry: T) => Row): Promise<void> {
+    for (const entry of entries) await this.add(entry, rowOf);
+  }
+
+  /** Returns the page. `next` is absent at the end of the list. */
+  answer(next?: string): Answer {
+    const end = next === undefined ? '' : `,"next":${JSON.stringify(next)}`;
+    return textAnswer(200, `{"rows":[${this.#rows.join(',')}]${end}}`);
+  }
 }
 
 /** Refuses all parameters but the named ones. Throws `AnswerError`. */
@@ -89,18 +117,18 @@ export async function firstOf<T>(
   let read = 0;
   let unsorted = 0;
   for (const entry of all) {
-    if (read++ % ENTRIES_AT_ONCE === 0) await turns.free();
+    if (read++ % ENTRIES_AT_ONCE === 0) await turns.free(LIST_MS);
     if (!isAfter(entry) || (bound !== undefined && compare(entry, bound) >= 0)) continue;
     kept.push(entry);
     if (++unsorted < ENTRIES_AT_ONCE) continue;
-    await turns.free();
+    await turns.free(LIST_MS);
     // The entries before the new ones are in order already, so this costs little.
     kept.sort(compare);
     unsorted = 0;
     if (kept.length > most) kept.length = most;
     bound = kept[limit];
   }
-  await turns.free();
+  await turns.free(LIST_MS);
   kept.sort(compare);
   return { entries: kept.slice(0, limit), more: kept.length > limit };
 }

@@ -17,14 +17,14 @@ export const COMMANDS: readonly CommandRow[] = [
     name: 'start',
     group: ENGINE,
     summary: 'start the engine',
-    example: 'rivulet start --config iii-config.yaml',
+    example: 'rivulet start --config rivulet.yaml',
     load: async () => (await import('./engine/start.js')).startCommand,
   },
   {
     name: 'check-config',
     group: ENGINE,
     summary: 'check the configuration and print warnings',
-    example: 'rivulet check-config --config iii-config.yaml',
+    example: 'rivulet check-config --config rivulet.yaml',
     load: async () => (await import('./engine/check-config.js')).checkConfigCommand,
   },
   {
@@ -33,6 +33,13 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: 'print the effective configuration as YAML or JSON',
     example: 'rivulet print-config --json',
     load: async () => (await import('./engine/print-config.js')).printConfigCommand,
+  },
+  {
+    name: 'token',
+    group: ENGINE,
+    summary: 'make a token for tests and development',
+    example: "rivulet token --sub ann --join 'chat/*'",
+    load: async () => (await import('./engine/token.js')).tokenCommand,
   },
   {
     name: 'get',
@@ -192,7 +199,7 @@ export const COMMANDS: readonly CommandRow[] = [
     name: 'doctor',
     group: ENGINE,
     summary: 'look at everything that an engine needs, and say what to change',
-    example: 'rivulet doctor --config iii-config.yaml',
+    example: 'rivulet doctor --config rivulet.yaml',
     load: async () => (await import('./doctor/doctor.js')).doctorCommand,
   },
   {

@@ -1,3 +1,4 @@
+import type { NameStyle } from './entry-names.js';
 import type { AdminConfig } from './keys/admin-keys.js';
 import type { HttpConfig } from './keys/http-keys.js';
 import type { LoggingConfig } from './keys/logging-keys.js';
@@ -8,6 +9,7 @@ import type { WorkerManagerConfig } from './keys/worker-listener-keys.js';
 export type { AdminConfig } from './keys/admin-keys.js';
 export type { GroupBoundsConfig } from './keys/group-bounds-keys.js';
 export type { CorsConfig, HttpConfig } from './keys/http-keys.js';
+export type { JwtAlgorithm, JwtConfig, JwtGrants, JwtKeySource } from './keys/jwt-keys.js';
 export type { LoggingConfig } from './keys/logging-keys.js';
 export type { ExposeRule, MetadataCondition, RbacConfig } from './keys/rbac-keys.js';
 export type { StateConfig } from './keys/state-keys.js';
@@ -43,6 +45,8 @@ export interface Config {
   readonly notes: readonly ConfigWarning[];
   /** The file of this configuration. `undefined` means the built-in defaults. */
   readonly file: string | undefined;
+  /** Names for messages and `print-config`: `iii` if the file has only those of the original engine. @default 'rivulet' */
+  readonly nameStyle?: NameStyle | undefined;
 }
 
 export interface ConfigWarning {

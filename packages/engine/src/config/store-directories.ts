@@ -1,10 +1,11 @@
 import { accessSync, chmodSync, constants, lstatSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import type { Config, ConfigWarning } from './config.js';
 import { ConfigError } from './config-error.js';
+import { entryName } from './entry-names.js';
 
 /** The directory of one worker's store. */
 interface StoreDirectory {
-  readonly worker: 'iii-stream' | 'iii-state';
+  readonly worker: 'rivulet-stream' | 'rivulet-state';
   readonly path: string;
 }
 
@@ -55,7 +56,8 @@ export function inspectStoreDirectories(config: Config): readonly ConfigWarning[
     if (foreign === undefined) continue;
     const { path } = directory;
     const other = real.get(realpathSync(path));
-    if (other !== undefined) throw unusable(directory, config, `${path} is ${other}, the directory of iii-stream; give each its own`);
+    if (other !== undefined)
+      throw unusable(directory, config, `${path} is ${other}, the directory of ${entryName(config, 'rivulet-stream')}; give each its own`);
     real.set(realpathSync(path), path);
     if (foreign.length === 0) continue;
     const message = `${path} holds ${foreign.length} *.bin file(s) of another engine (${foreign[0]} for one); they are left untouched and not read`;
@@ -66,21 +68,22 @@ export function inspectStoreDirectories(config: Config): readonly ConfigWarning[
 
 function directoriesOf({ stream, state }: Config): readonly StoreDirectory[] {
   return [
-    ...(stream?.adapter.kind === 'lmdb' ? [{ worker: 'iii-stream', path: stream.adapter.path } as const] : []),
-    ...(state?.adapter.kind === 'lmdb' ? [{ worker: 'iii-state', path: state.adapter.path } as const] : []),
+    ...(stream?.adapter.kind === 'lmdb' ? [{ worker: 'rivulet-stream', path: stream.adapter.path } as const] : []),
+    ...(state?.adapter.kind === 'lmdb' ? [{ worker: 'rivulet-state', path: state.adapter.path } as const] : []),
   ];
 }
 
 /** Requires that adapters are files. The name of a package could lead to another package in each working directory. */
-function requireAdapterFiles({ stream, state, file = 'built-in defaults' }: Config): void {
+function requireAdapterFiles(config: Config): void {
+  const { stream, state, file = 'built-in defaults' } = config;
   const adapters = [
-    ['iii-stream', stream?.adapter],
-    ['iii-state', state?.adapter],
+    ['rivulet-stream', stream?.adapter],
+    ['rivulet-state', state?.adapter],
   ] as const;
   const problems = adapters.flatMap(([worker, adapter]) => {
     if (adapter?.kind !== 'module' || isFile(adapter.path)) return [];
     const message = `${adapter.path} is no file that can be read; give the path of the adapter, relative to the working directory`;
-    return [{ file, line: undefined, column: undefined, key: `${worker} adapter.module`, message }];
+    return [{ file, line: undefined, column: undefined, key: `${entryName(config, worker)} adapter.module`, message }];
   });
   if (problems.length > 0) throw new ConfigError(problems);
 }
@@ -117,5 +120,5 @@ function namesIn(directory: StoreDirectory, config: Config): readonly string[] |
 
 function unusable({ worker }: StoreDirectory, config: Config, message: string): ConfigError {
   const file = config.file ?? 'built-in defaults';
-  return new ConfigError([{ file, line: undefined, column: undefined, key: `${worker} file_path`, message }]);
+  return new ConfigError([{ file, line: undefined, column: undefined, key: `${entryName(config, worker)} file_path`, message }]);
 }

@@ -3,11 +3,12 @@ import type { Channels } from '../core/channels/channels.js';
 import type { Fabric } from '../core/fabric/fabric.js';
 import type { Span } from '../core/fabric/tracing.js';
 import type { Logger } from '../logging/logger.js';
+import type { Clock } from '../structures/clock.js';
+import type { UnsentResponses } from '../transport/plain/unsent-responses.js';
 import type { HttpRequest } from './request/http-request.js';
 import type { BodyIntakes } from './request/request-body.js';
 import type { RequestSlots } from './request-slots.js';
 import type { Cors } from './response/cors.js';
-import type { UnsentResponses } from './response/unsent-responses.js';
 import type { Route } from './routes/route.js';
 
 /** The parts of a listener that all its exchanges use. */
@@ -22,6 +23,8 @@ export interface ExchangeContext {
   readonly intakes: BodyIntakes;
   /** Bounds the values that clients have not taken yet. */
   readonly unsent: UnsentResponses;
+  /** Measures the time of responses. */
+  readonly clock: Pick<Clock, 'timers'>;
   readonly logger: Logger;
   /** Whether the engine stops. An endless response must not begin then. */
   stopping: boolean;

@@ -3,7 +3,7 @@ import type { Channel, ChannelEnd } from '../core/channels/channel.js';
 import { channelRef } from '../core/channels/channel-functions.js';
 import type { PendingCall } from '../core/fabric/fabric.js';
 import { type Failure, JsonPayload, type Outcome } from '../core/fabric/invocation.js';
-import { systemClock } from '../structures/clock.js';
+import { type ClockTimer, systemClock, timersOf } from '../structures/clock.js';
 import { TurnBudget } from '../structures/turn-budget.js';
 import type { ExchangeContext, RoutedRequest } from './exchange-context.js';
 import { type ExchangeAction, type ExchangeEvent, type ExchangePhase, transition } from './exchange-phase.js';
@@ -34,7 +34,7 @@ export class Exchange implements StreamedResponseOwner {
   readonly #body: RequestBody;
   readonly #headers: Readonly<Record<string, string>>;
   #phase: ExchangePhase = { kind: 'preparing' };
-  #timer: NodeJS.Timeout | undefined;
+  #timer: ClockTimer | undefined;
   /** Stops the wait for a slot. */
   #stopWaiting: () => void = () => {};
   #slots: RequestSlots | undefined;
@@ -78,7 +78,7 @@ export class Exchange implements StreamedResponseOwner {
   // Methods of StreamedResponseOwner.
 
   headSent(): void {
-    clearTimeout(this.#timer);
+    timersOf(this.#shared.clock).cancel(this.#timer);
     this.#reply.close();
     this.#apply({ kind: 'head_sent' });
     this.#leaveSlot();
@@ -147,8 +147,9 @@ export class Exchange implements StreamedResponseOwner {
   }
 
   #startTimer(milliseconds: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#apply({ kind: 'time_over', hasWriter: this.#responseChannel?.hasWriter === true }), milliseconds);
+    timersOf(this.#shared.clock).cancel(this.#timer);
+    const over = () => this.#apply({ kind: 'time_over', hasWriter: this.#responseChannel?.hasWriter === true });
+    this.#timer = timersOf(this.#shared.clock).once(milliseconds, over);
   }
 
   /**
@@ -369,7 +370,7 @@ export class Exchange implements StreamedResponseOwner {
     if (this.#over) return;
     this.#reply.close();
     this.#apply({ kind: 'ended' });
-    clearTimeout(this.#timer);
+    timersOf(this.#shared.clock).cancel(this.#timer);
     this.#pending?.cancel();
     this.#stopWaiting();
     this.#leaveSlot();

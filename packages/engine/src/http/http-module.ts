@@ -8,6 +8,7 @@ import type { EventCounters } from '../logging/event-counters.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
+import { UnsentResponses } from '../transport/plain/unsent-responses.js';
 import { isHostAllowed } from '../transport/upgrade/host-check.js';
 import { Exchange } from './exchange.js';
 import type { ExchangeContext } from './exchange-context.js';
@@ -21,7 +22,6 @@ import { requestSpan } from './request-span.js';
 import { Cors } from './response/cors.js';
 import { jsonResponse } from './response/response-value.js';
 import { sendValue } from './response/send-value.js';
-import { UnsentResponses } from './response/unsent-responses.js';
 import { type Route, readRoute } from './routes/route.js';
 import { routeConfig } from './routes/route-schemas.js';
 import { type RouteMatch, RouteTable } from './routes/route-table.js';
@@ -63,6 +63,7 @@ export class HttpModule implements TriggerProvider {
       uploadSlots,
       intakes,
       unsent,
+      clock,
       logger,
       stopping: false,
       reported: new WeakSet(),
@@ -145,7 +146,7 @@ export class HttpModule implements TriggerProvider {
     const { request, response } = http;
     const { cors, config } = this.#context;
     if (!isHostAllowed(request, { allowed: config.allowedHosts, guardsLoopback: false }, ''))
-      return this.#refuse(response, 403, 'HOST_NOT_ALLOWED', 'this Host is not in allowed_hosts of iii-http');
+      return this.#refuse(response, 403, 'HOST_NOT_ALLOWED', 'this Host is not in allowed_hosts of rivulet-http');
     cors.apply(request, response);
     if (request.rawHeaders.length > LIMITS.httpHeaders * 2)
       return this.#refuse(response, 431, 'HEADERS_TOO_LARGE', `a request may have ${LIMITS.httpHeaders} headers`);

@@ -56,7 +56,10 @@ export class Reply {
   /** Sends an error, and logs it if it is a 5xx. `functionId` names the function that failed. */
   fail(status: number, code: ErrorCode | (string & {}), message: string, functionId?: string, errorId = newErrorId()): void {
     if (this.#isSent) return;
-    const { route } = this.#routed;
+    const { route, response } = this.#routed;
+    // The request may have come before the stop began, when the listener announced no end of the connection.
+    // oxlint-disable-next-line eslint/no-restricted-properties -- constant name and value
+    if (code === 'ENGINE_STOPPING') response.setHeader('connection', 'close');
     if (status < 500) return this.send(jsonResponse(status, { error: { code, message } }));
     const fields = { error_id: errorId, method: route.method, path: route.path, function: functionId ?? route.binding.functionId, code };
     this.#context.logger.warn('http_request_failed', fields);

@@ -1,4 +1,4 @@
-import type { Clock } from '../structures/clock.js';
+import { type Clock, paceOf } from '../structures/clock.js';
 import type { LogFields, Logger } from './logger.js';
 
 /** Bounds of log lines in a second. */
@@ -43,12 +43,12 @@ export class BoundedLogger implements Logger {
   #linesLeftOut = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(logger: Logger, clock: Pick<Clock, 'monotonic'>, rates: LineRates) {
+  constructor(logger: Logger, clock: Pick<Clock, 'monotonic' | 'pace'>, rates: LineRates) {
     this.#logger = logger;
     this.isDebug = logger.isDebug === true;
-    this.#clock = clock;
+    this.#clock = paceOf(clock);
     this.#rates = rates;
-    this.#all = { most: rates.all, since: clock.monotonic(), lines: 0, leftOut: 0 };
+    this.#all = { most: rates.all, since: this.#clock.monotonic(), lines: 0, leftOut: 0 };
     this.debug = this.#bounded('debug', rates.ofDebugEvent);
     this.info = this.#bounded('info', rates.ofEvent);
     this.warn = this.#bounded('warn', rates.ofEvent);

@@ -19,6 +19,12 @@ export interface EngineFigures {
   readonly spoolRefused: number;
   /** Number of open channels. */
   readonly channels: number;
+  /** Number of calls so far, of functions of workers and of the engine. */
+  readonly calls: number;
+  /** Number of calls that workers have not answered yet. */
+  readonly callsRunning: number;
+  /** Number of trigger firings that wait for earlier ones. */
+  readonly firingsQueued: number;
   /** Number of HTTP requests without an answer yet. */
   readonly requests: number;
   /** Bytes that wait in channels. */
@@ -38,7 +44,7 @@ export interface EngineFigures {
 }
 
 /** Returns the figures of an engine. The last ones visit each stream session, so this is not for scrapes. */
-export function engineFigures({ streams, http, gateways, channels, counters, logger }: EngineParts): EngineFigures {
+export function engineFigures({ streams, http, fabric, gateways, channels, counters, logger }: EngineParts): EngineFigures {
   const hub = streams?.hub;
   const sessions = [...(streams?.gateway.sessions ?? [])];
   return {
@@ -52,6 +58,9 @@ export function engineFigures({ streams, http, gateways, channels, counters, log
     compacted: hub?.compacted ?? 0,
     spoolBytes: streams?.spool.bytes ?? 0,
     spoolRefused: streams?.spool.refused ?? 0,
+    calls: fabric.counts.engine + fabric.counts.worker,
+    callsRunning: fabric.counts.running,
+    firingsQueued: Array.from(fabric.counts.triggers.values()).reduce((sum, { queued }) => sum + queued, 0),
     requests: http?.requests ?? 0,
     channels: channels.size,
     channelBytes: channels.held,

@@ -1,11 +1,23 @@
+import type { PageCallCounts } from '../stream/calls/call-counts.js';
 import type { HubCounters } from '../stream/fanout/fanout-counters.js';
 import type { StreamCounts } from '../stream/fanout/stream-counts.js';
+import type { ReadFigures } from '../stream/reading/requests/read-figures.js';
 import type { EngineParts } from './engine-parts.js';
 import type { Metric } from './metric-table.js';
 
 /** Returns a reader of the fan-out's counters. Without streams the metric is absent. */
 const hub = <T>(read: (counters: HubCounters) => T) => {
   return ({ streams }: EngineParts): T | undefined => (streams === undefined ? undefined : read(streams.hub.counters));
+};
+
+/** Returns a reader of the counts of plain HTTP reads. Without streams the metric is absent. */
+const reading = <T>(read: (figures: ReadFigures) => T) => {
+  return ({ streams }: EngineParts): T | undefined => (streams === undefined ? undefined : read(streams.reading.figures));
+};
+
+/** Returns a reader of the calls of stream clients. Without streams the metric is absent. */
+const calls = <T>(read: (counts: PageCallCounts) => T) => {
+  return ({ streams }: EngineParts): T | undefined => (streams === undefined ? undefined : read(streams.calls.counts));
 };
 
 /** The label of metrics that are counted for each stream. Names that peers choose never become its values. */
@@ -37,7 +49,44 @@ export const STREAM_METRICS: readonly Metric[] = [
     unit: 'connections',
     help: 'Stream clients that have connected',
     alert: 'rate above ten times its usual value and above 100 in 5 minutes: clients connect in a loop',
-    read: ({ streams }) => streams?.gateway.opened,
+    read: ({ streams }) => (streams === undefined ? undefined : streams.gateway.opened + streams.reading.figures.eventStreamsOpened),
+  },
+  {
+    name: 'rivulet_stream_event_streams',
+    type: 'gauge',
+    unit: 'connections',
+    help: 'Stream clients among these that read an event stream by plain HTTP',
+    read: ({ streams }) => streams?.reading.eventStreams,
+  },
+  {
+    name: 'rivulet_stream_event_streams_opened_total',
+    type: 'counter',
+    unit: 'connections',
+    help: 'Event streams that were opened',
+    read: reading(({ eventStreamsOpened }) => eventStreamsOpened),
+  },
+  {
+    name: 'rivulet_stream_event_streams_ended_total',
+    type: 'counter',
+    labels: { reason: '`left`, `stalled`, `expired`, `revoked`, `refused`, `restart`, `try_later`, `failed`' },
+    unit: 'connections',
+    help: 'Event streams that have ended, by reason. `left`: the client closed the connection, or was lost',
+    read: reading(({ eventStreamsEnded }) => samplesOfRecord('reason', eventStreamsEnded)),
+  },
+  {
+    name: 'rivulet_stream_http_reads_total',
+    type: 'counter',
+    labels: { kind: '`snapshot`, `changes`, `events`, `invalid`', status: '`200`, `304`, `400`, `401`, `403`, `404`, `503`' },
+    unit: 'answers',
+    help: 'Answers to plain HTTP reads. `changes` have `since`; the path or query of an `invalid` one means nothing',
+    read: reading((figures) => Array.from(figures.answers(), ({ count: value, ...labels }) => ({ labels, value }))),
+  },
+  {
+    name: 'rivulet_stream_http_reads_waiting',
+    type: 'gauge',
+    unit: 'reads',
+    help: 'Long polls that have everything and wait for a change',
+    read: reading(({ waiting }) => waiting),
   },
   {
     name: 'rivulet_stream_subscriptions',
@@ -196,6 +245,37 @@ export const STREAM_METRICS: readonly Metric[] = [
     help: 'Large answers for which these files had no space',
     alert: 'any increase in 10 minutes',
     read: ({ streams }) => streams?.spool.refused,
+  },
+  {
+    name: 'rivulet_stream_calls_total',
+    type: 'counter',
+    labels: { end: '`result`, `error`, `refused`, `timeout`, `unknown`' },
+    unit: 'calls',
+    help: 'Calls of functions by stream clients, by their answers. `refused`: the function did not run. `unknown`: nobody knows whether it took effect',
+    alert: '`end="unknown"` above 10 in 10 minutes: workers or engines end while they run calls',
+    read: calls(({ ended }) => samplesOfRecord('end', ended)),
+  },
+  {
+    name: 'rivulet_stream_calls_replayed_total',
+    type: 'counter',
+    unit: 'calls',
+    help: 'Repeats of calls that got the stored outcome of the first call',
+    read: calls(({ replayed }) => replayed),
+  },
+  {
+    name: 'rivulet_stream_calls_running',
+    type: 'gauge',
+    unit: 'calls',
+    help: 'Calls of stream clients without an outcome yet, those of clients that have left included',
+    alert: 'above 8000 for 5 minutes: `clientCalls` of 16384 is near',
+    read: calls(({ running }) => running),
+  },
+  {
+    name: 'rivulet_stream_call_seconds',
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'Time from the frame of a call to its outcome',
+    read: calls(({ seconds }) => seconds),
   },
   {
     name: 'rivulet_stream_rate_limited_total',

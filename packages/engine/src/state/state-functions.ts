@@ -125,7 +125,7 @@ class StateFunctions {
     if (most === undefined || Buffer.byteLength(text) <= most) return;
     throw new RivuletError(
       'VALUE_TOO_LARGE',
-      `max_value_bytes of iii-state allows ${most} bytes of JSON; split the value over several keys`,
+      `max_value_bytes of rivulet-state allows ${most} bytes of JSON; split the value over several keys`,
     );
   }
 }

@@ -46,7 +46,7 @@ export class StateModule {
       onBreak: () => {},
       onLost: () => this.#options.onStoreLost?.(),
     });
-    if (!triggersEnabled) logger.info('state_triggers_paused', { reason: 'triggers_enabled of iii-state is false' });
+    if (!triggersEnabled) logger.info('state_triggers_paused', { reason: 'triggers_enabled of rivulet-state is false' });
   }
 
   /** Closes the store. Must run when nothing can write any more. */

@@ -1,6 +1,9 @@
 import { tmpdir } from 'node:os';
-import type { StreamConfig } from '../config/config.js';
+import { LIMITS } from '@rivulet/protocol';
+import type { JwtConfig, StreamConfig } from '../config/config.js';
 import type { Fabric } from '../core/fabric/fabric.js';
+import type { FunctionFabric } from '../core/fabric/function-fabric.js';
+import { JwtAccess } from '../core/jwt/jwt-access.js';
 import { ExpiryWatch } from '../core/revocation/expiry-watch.js';
 import { SessionDirectory } from '../core/revocation/session-directory.js';
 import { runInBackground } from '../logging/background.js';
@@ -9,6 +12,10 @@ import type { Logger } from '../logging/logger.js';
 import type { Commit, GroupRef, StreamStore } from '../store/store.js';
 import type { Clock } from '../structures/clock.js';
 import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
+import { GroupHeads } from './calls/group-heads.js';
+import { createCallLedger, type OwnedLedger } from './calls/ledger/open-ledger.js';
+import { PageCalls } from './calls/page-calls.js';
+import { PostedCalls } from './calls/posted/posted-calls.js';
 import { Hub } from './fanout/hub.js';
 import { FrameEncoder } from './frames/frame-encoder.js';
 import { Spool } from './frames/spool.js';
@@ -18,6 +25,7 @@ import { streamTriggerConfig } from './functions/stream-schemas.js';
 import { Leases } from './leases/leases.js';
 import { buildReading } from './reading/build-reading.js';
 import type { HttpReading } from './reading/http-reading.js';
+import { ReadAccess } from './reading/requests/read-access.js';
 import { AuthGate } from './session/auth-gate.js';
 import { JoinLeaveTriggers } from './session/join-leave-triggers.js';
 import { OutageEviction, type OutageTimes } from './session/outage-eviction.js';
@@ -29,7 +37,7 @@ import { WorkerBackends } from './worker-store/worker-backends.js';
 
 export interface StreamModuleOptions {
   readonly config: StreamConfig;
-  readonly fabric: Fabric;
+  readonly fabric: FunctionFabric;
   readonly store: StreamStore;
   readonly outage?: OutageTimes | undefined;
   /** Sessions of all listeners by the identity of their user. @default a directory of its own */
@@ -53,11 +61,19 @@ export class StreamModule {
   readonly reading: HttpReading;
   /** The store of all streams: those of the engine, and those that workers serve. */
   readonly store: WorkerBackedStore;
+  /** The check of tokens; `undefined` when the listener has none. */
+  readonly jwt: JwtAccess | undefined;
   readonly #options: StreamModuleOptions;
   readonly #frames: FrameEncoder;
   readonly #changes: ChangeTriggers;
   readonly leases: Leases;
+  /** Calls of functions by stream clients. */
+  readonly calls: PageCalls;
   readonly #outage: OutageEviction;
+  /** Decides of which groups a call by plain HTTP may learn the position. */
+  readonly #postedAccess: ReadAccess;
+  /** `undefined` when nothing can be called. */
+  readonly #ledger: OwnedLedger | undefined;
 
   constructor(options: StreamModuleOptions) {
     const { config, fabric, clock, logger, directory = new SessionDirectory() } = options;
@@ -78,21 +94,30 @@ export class StreamModule {
     // Existing watchers hold data from the old backend, so they get a fresh `sync`.
     backends.onMove((stream) => this.hub.refresh(stream));
     store.uncertainGroups.onUncertain((ref) => this.hub.refreshGroup(ref));
-    const policy = { failClosed: config.joinFailClosed, authenticated: config.authFunction !== undefined, timeoutMs: config.joinTimeoutMs };
-    this.leases = new Leases(store, logger);
+    if (config.jwt !== undefined) this.jwt = new JwtAccess(config.jwt, clock, logger);
+    if (config.exposeFunctions !== undefined) {
+      // Other engines write to a store that is followed.
+      const isShared = options.store.follow !== undefined;
+      this.#ledger = createCallLedger({ store: options.store, retentionMs: config.idempotencyRetentionMs, isShared, clock, logger });
+    }
+    this.calls = new PageCalls({ fabric, config, ledger: this.#ledger, heads: new GroupHeads(store, logger), logger });
+    const auth = new AuthGate(fabric, config, clock, logger, this.jwt, this.calls.waits);
+    const policy = { failClosed: config.joinFailClosed, authenticated: auth.authenticates, timeoutMs: config.joinTimeoutMs };
+    this.leases = new Leases(store, logger, clock);
     const triggers = new JoinLeaveTriggers(fabric, policy, logger);
     registerStreamFunctions({ fabric, store, idempotencyRetentionMs: config.idempotencyRetentionMs, logger });
     provideTriggerTypes(fabric, this.#changes, triggers);
-    const auth = new AuthGate(fabric, config, clock, logger);
-    const { hub, leases } = this;
+    const { hub, leases, calls } = this;
     const frames = this.#frames;
     const expiry = new ExpiryWatch(clock);
-    const sessionContext = { hub, triggers, leases, frames, config, logger, expiry, directory, sessions: new Set<StreamSession>() };
+    const sessionContext = { hub, triggers, leases, calls, frames, config, logger, expiry, directory, sessions: new Set<StreamSession>() };
     this.reading = buildReading({ config, auth, store, context: sessionContext, directory, refuseMs: options.outage?.refuseMs, clock });
+    this.#postedAccess = new ReadAccess({ auth, triggers, directory, clock });
     this.gateway = new StreamGateway({
       config,
       auth,
       reading: this.reading,
+      posted: new PostedCalls({ config, auth, calls, access: this.#postedAccess, directory, clock, logger }),
       sessionContext,
       refuseMs: options.outage?.refuseMs,
       clock,
@@ -115,6 +140,7 @@ export class StreamModule {
       onReleased: () => runInBackground(this.leases.leaseAgain(), logger, 'leases_hold_again'),
       onLost: () => this.#options.onStoreLost?.(),
     });
+    if (this.#ledger !== undefined) runInBackground(this.#ledger.start(), logger, 'call_ledger_start');
     if (config.authFunction !== undefined && !fabric.hasFunction(config.authFunction)) {
       logger.warn('auth_function_not_registered', {
         function: config.authFunction,
@@ -126,9 +152,20 @@ export class StreamModule {
   /** Ends the leases and the hub, and then closes the store. No write may follow. The gateway must be stopped before. */
   async stop(): Promise<void> {
     this.#outage.end();
+    this.jwt?.close();
+    // The workers are closed, so the calls of clients that have left end now, and the ledger stores it.
+    await this.calls.whenIdle(LIMITS.callDrainMs);
+    await this.#ledger?.close();
     this.hub.stop();
     this.leases.close();
     await this.#options.store.close();
+  }
+
+  /** Replaces the keys and grants of tokens. Sessions keep what their tokens gave them. */
+  replaceTokens(jwt: JwtConfig): void {
+    this.jwt?.replace(jwt);
+    this.reading.forgetAllows();
+    this.#postedAccess.forget();
   }
 
   #setAvailable(ref: GroupRef | undefined, reachable: boolean): void {

@@ -40,6 +40,15 @@ export function plainAddress(address: string): string {
   return parts.length === 4 ? parts.join('.') : address.toLowerCase();
 }
 
+/** Returns a text that all spellings of an address share, with or without a zone. A text that is no address stays as it is. */
+export function comparableAddress(address: string): string {
+  return (
+    partsOf(address)
+      ?.map((part) => part.toString(16))
+      .join(' ') ?? address
+  );
+}
+
 /** Returns the key by which limits count an address: the IPv4 address itself, or the /64 network of an IPv6 address. */
 export function addressGroup(address: string): string {
   const parts = partsOf(address);

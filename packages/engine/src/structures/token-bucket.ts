@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js';
+import { type Clock, paceOf } from './clock.js';
 
 /** A bound on how often something may happen. */
 export interface Rate {
@@ -19,11 +19,11 @@ export class TokenBucket {
   #tokens: number;
   #filledAt: number;
 
-  constructor(rate: Rate, clock: Pick<Clock, 'monotonic'>) {
+  constructor(rate: Rate, clock: Pick<Clock, 'monotonic' | 'pace'>) {
     this.#rate = rate;
-    this.#clock = clock;
+    this.#clock = paceOf(clock);
     this.#tokens = rate.burst;
-    this.#filledAt = clock.monotonic();
+    this.#filledAt = this.#clock.monotonic();
   }
 
   /** Takes `amount` tokens and returns `true`, or takes none and returns `false` when the bucket has fewer. */

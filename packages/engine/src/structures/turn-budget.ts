@@ -52,9 +52,12 @@ export class TurnBudget {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Resolves at once when this turn has time, otherwise in a later turn. */
-  async free(): Promise<void> {
-    if (this.spent) await this.next();
+  /**
+   * Resolves at once when this turn has time, otherwise in a later turn. With fewer milliseconds than a turn has, it leaves the rest of the
+   * turn to others.
+   */
+  async free(mostMs = TURN_MS): Promise<void> {
+    if (this.#waiting.length > this.#released || this.#used() >= mostMs) await this.next();
   }
 
   #used(): number {

@@ -9,6 +9,7 @@ import { MARKER } from '../store/lmdb/env/store-marker.js';
 import { TABLES } from '../store/lmdb/tables/tables.js';
 import { requireDirectories, type StoreDirectory } from './carried-stores.js';
 import { countStore } from './count-store.js';
+import { giveFilesToOwner } from './filled-directories.js';
 
 export interface CompactedStore extends StoreDirectory, Compaction {}
 
@@ -28,8 +29,12 @@ export async function compactStores(config: Config, onStep: (step: string) => vo
       lock.release();
     }
     onStep(`compacts ${name}`);
-    const environment = await LmdbEnvironment.open({ path, relaxed: false, tables: TABLES });
-    compacted.push({ ...directory, ...(await compactAndClose(environment, path, () => onStep(`compacts ${name}`))) });
+    try {
+      const environment = await LmdbEnvironment.open({ path, relaxed: false, tables: TABLES });
+      compacted.push({ ...directory, ...(await compactAndClose(environment, path, () => onStep(`compacts ${name}`))) });
+    } finally {
+      giveFilesToOwner(path);
+    }
   }
   return compacted;
 }

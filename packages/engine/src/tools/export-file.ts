@@ -3,6 +3,7 @@ import { parseJson, RivuletError, scanJson } from '@rivulet/protocol';
 import type { DumpedExpiry, DumpedGroup, DumpedHead, DumpedItem, DumpedStore } from '../store/shared/dump.js';
 import { DATA } from '../store/shared/dump-lines.js';
 import { isValidId } from '../store/shared/ids.js';
+import { LineSplitter } from '../store/shared/line-splitter.js';
 import { STORE_NAMES, type StoreName } from './carried-stores.js';
 
 /**
@@ -99,14 +100,14 @@ function isOffset(value: unknown): value is number {
 
 /** Yields the lines of a file, with their numbers. Throws IMPORT_REFUSED for a line that is too long. */
 async function* linesOf(path: string): AsyncIterable<{ readonly number: number; readonly text: string }> {
-  let rest = '';
+  const splitter = new LineSplitter();
   let number = 0;
   for await (const chunk of createReadStream(path, { encoding: 'utf8', highWaterMark: 262_144 }) as AsyncIterable<string>) {
-    const texts = (rest + chunk).split('\n');
-    rest = texts.pop() ?? '';
-    if (rest.length > MOST_LINE_CHARS) throw refused(path, number + 1, `the line is longer than ${MOST_LINE_CHARS} characters`);
+    const texts = splitter.push(chunk);
+    if (splitter.chars > MOST_LINE_CHARS) throw refused(path, number + 1, `the line is longer than ${MOST_LINE_CHARS} characters`);
     for (const text of texts) yield { number: ++number, text };
   }
+  const rest = splitter.end();
   if (rest !== '') yield { number: ++number, text: rest };
 }
 

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -9,12 +9,14 @@ import { LmdbDump } from '../store/lmdb/copying/store-dump.js';
 import { syncFile } from '../store/lmdb/env/file-pages.js';
 import type { DumpSource } from '../store/shared/dump.js';
 import { endLine, groupLine, itemLine, storeLine } from '../store/shared/dump-lines.js';
+import { LineSplitter } from '../store/shared/line-splitter.js';
 import { copyStores, type OnStep } from './backup.js';
 import { STORE_NAMES, type StoreName, storeDirectories } from './carried-stores.js';
 import { EXPORT_FORMAT, MOST_LINE_CHARS } from './export-file.js';
 import { ScratchDirectory } from './filled-directories.js';
-import { readManifest, requireUnchanged } from './manifest.js';
+import { readManifest } from './manifest.js';
 import { openRedisDump } from './redis-stores.js';
+import { copyBackedUp } from './restore.js';
 
 /** Characters that are written at a time. */
 const WRITE_CHARS = 262_144;
@@ -31,7 +33,7 @@ export interface ExportReport {
 export interface ExportOptions {
   /** A backup to export in place of the stores of the configuration. */
   readonly backup: string | undefined;
-  /** The directory for the copy of a running engine. @default the temporary directory of the system */
+  /** The directory for the copies of stores. @default the temporary directory of the system */
   readonly temporary: string | undefined;
   /** Returns the text of a store in memory, from the running engine. @default stores in memory are left out */
   readonly live: ((name: StoreName) => AsyncIterable<string>) | undefined;
@@ -46,8 +48,8 @@ export async function exportStores(config: Config, path: string, options: Export
   if (existsSync(path)) throw new RivuletError('INVALID_ARGUMENTS', `${path} exists already; name a new file`);
   const scratch = await ScratchDirectory.create(options.temporary ?? tmpdir());
   try {
-    const sources =
-      options.backup === undefined ? await sourcesOf(config, scratch.path, options) : sourcesIn(options.backup, options.onStep);
+    const { backup, onStep } = options;
+    const sources = backup === undefined ? await sourcesOf(config, scratch.path, options) : await sourcesIn(backup, scratch.path, onStep);
     if (sources.length === 0) {
       throw new RivuletError(
         'INVALID_ARGUMENTS',
@@ -57,13 +59,14 @@ export async function exportStores(config: Config, path: string, options: Export
     const unfinished = `${path}.unfinished`;
     const file = await createFile(unfinished);
     try {
-      const counts = await writeFile(file, sources, options.onStep);
+      const counts = await writeFile(file, sources, onStep);
       await file.sync();
+      onStep('names the file', 0, 0);
       await rename(unfinished, path);
       syncFile(dirname(path));
       const stores = sources.map(({ name }) => name);
       const leftOut = STORE_NAMES.filter((name) => config[name] !== undefined && !stores.includes(name));
-      return { ...counts, stores, leftOut: options.backup === undefined ? leftOut : [] };
+      return { ...counts, stores, leftOut: backup === undefined ? leftOut : [] };
     } catch (error) {
       await rm(unfinished, { force: true });
       throw error;
@@ -98,16 +101,15 @@ async function sourcesOf(config: Config, scratch: string, { live, onStep }: Expo
   });
 }
 
-function sourcesIn(backup: string, onStep: OnStep): readonly Source[] {
-  return readManifest(backup).stores.map((store) => ({
-    name: store.name,
-    open: async () => {
-      const folder = join(backup, store.name);
-      let done = 0;
-      await requireUnchanged(folder, store, (bytes) => onStep(`checks ${store.name}`, (done += bytes), store.bytes));
-      return await LmdbDump.open(folder);
-    },
-  }));
+/** Returns copies of the stores of a backup. LMDB writes beside each data file that it opens, and a backup stays as it is. */
+async function sourcesIn(backup: string, scratch: string, onStep: OnStep): Promise<readonly Source[]> {
+  const { stores } = readManifest(backup);
+  for (const store of stores) {
+    const folder = join(scratch, store.name);
+    mkdirSync(folder, { mode: 0o700 });
+    await copyBackedUp(folder, join(backup, store.name), store, onStep);
+  }
+  return stores.map(({ name }) => ({ name, open: () => LmdbDump.open(join(scratch, name)) }));
 }
 
 async function writeFile(
@@ -173,11 +175,10 @@ async function copyText(
   let groups = 0;
   let items = 0;
   let place: 'begin' | 'inside' | 'end' = 'begin';
-  let rest = '';
+  const splitter = new LineSplitter();
   for await (const piece of text) {
-    const lines = (rest + piece).split('\n');
-    rest = lines.pop() ?? '';
-    if (rest.length > MOST_LINE_CHARS) throw strangeAnswer(name);
+    const lines = splitter.push(piece);
+    if (splitter.chars > MOST_LINE_CHARS) throw strangeAnswer(name);
     for (const line of lines) {
       if (place === 'inside' && line === endLine({ groups, items })) {
         place = 'end';
@@ -191,7 +192,7 @@ async function copyText(
     }
     onItems(items);
   }
-  if (place !== 'end' || rest !== '') throw strangeAnswer(name);
+  if (place !== 'end' || splitter.chars > 0) throw strangeAnswer(name);
   return { groups, items };
 }
 

@@ -1,5 +1,5 @@
-import { existsSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, lchownSync, lstatSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { RivuletError } from '@rivulet/protocol';
 import { lockDirectory } from '../store/lmdb/copying/store-copy.js';
 import type { DirectoryLock } from '../store/lmdb/env/directory-lock.js';
@@ -17,6 +17,29 @@ export function makeDirectory(path: string): boolean {
   if (existsSync(path)) return false;
   createDirectory(path);
   return true;
+}
+
+/**
+ * Gives the files of root in a directory to the owner of the directory, when root runs the tool: an engine that is not root could not open
+ * them otherwise. Does nothing when another user runs it. Call it at the end of a tool.
+ */
+export function giveFilesToOwner(directory: string): void {
+  if (process.geteuid?.() !== 0) return;
+  const { uid, gid } = statSync(directory);
+  for (const path of readdirSync(directory).map((name) => join(directory, name)))
+    if (lstatSync(path, { throwIfNoEntry: false })?.uid === 0) lchownSync(path, uid, gid);
+}
+
+/** Returns what gives the directories that a tool is about to create up to `path` to the owner of the one above them, likewise. */
+export function futureOwner(path: string): () => void {
+  const missing: string[] = [];
+  let above = resolve(path);
+  for (; !existsSync(above); above = dirname(above)) missing.push(above);
+  return () => {
+    if (process.geteuid?.() !== 0) return;
+    const { uid, gid } = statSync(above);
+    for (const each of missing) lchownSync(each, uid, gid);
+  };
 }
 
 /** Creates a directory, or takes one that is empty. Throws DIRECTORY_NOT_EMPTY otherwise. */

@@ -1,5 +1,6 @@
 import { RivuletError } from '@rivulet/protocol';
 import type { Config } from '../config/config.js';
+import { entryName } from '../config/entry-names.js';
 import { LmdbLoader } from '../store/lmdb/copying/store-loader.js';
 import type { DumpedGroup, DumpedStore, DumpSink } from '../store/shared/dump.js';
 import type { OnStep } from './backup.js';
@@ -122,6 +123,9 @@ async function targetOf(name: StoreName, config: Config): Promise<Target> {
       throw error;
     }
   }
-  const reason = adapter === undefined ? `has no iii-${name}` : `keeps the ${name} store in memory or in an adapter of yours`;
+  const reason =
+    adapter === undefined
+      ? `has no ${entryName(config, `rivulet-${name}`)}`
+      : `keeps the ${name} store in memory or in an adapter of yours`;
   throw new RivuletError('INVALID_ARGUMENTS', `this configuration ${reason}; name another --config`);
 }

@@ -46,8 +46,8 @@ export async function restore(source: string, config: Config, { keepEpoch, onSte
   return { ...manifest, directories: pairs.map(({ directory }) => directory) };
 }
 
-/** Copies a store into a folder, and checks the copy. */
-async function fill(folder: string, from: string, store: BackedUpStore, keepEpoch: boolean, onStep: OnStep): Promise<void> {
+/** Copies a store of a backup into a folder, after a check of its sum. Writes nothing into the backup. */
+export async function copyBackedUp(folder: string, from: string, store: BackedUpStore, onStep: OnStep): Promise<void> {
   let done = 0;
   const onChunk = (step: string) => (bytes: number) => {
     done += bytes;
@@ -58,6 +58,11 @@ async function fill(folder: string, from: string, store: BackedUpStore, keepEpoc
   const moment = readMoment(from);
   if (moment === undefined) throw new RivuletError('BACKUP_DAMAGED', `${from} has no store; name another backup`);
   await copyStore(from, { ...moment, usedBytes: store.bytes }, folder, onChunk('copies'));
+}
+
+/** Copies a store into a folder, and checks the copy. */
+async function fill(folder: string, from: string, store: BackedUpStore, keepEpoch: boolean, onStep: OnStep): Promise<void> {
+  await copyBackedUp(folder, from, store, onStep);
   if (!keepEpoch) await beginEpoch(folder);
   const { groups, items } = countStore(folder);
   if (groups === store.groups && items === store.items) return;

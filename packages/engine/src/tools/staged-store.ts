@@ -5,7 +5,7 @@ import { lockDirectory } from '../store/lmdb/copying/store-copy.js';
 import type { DirectoryLock } from '../store/lmdb/env/directory-lock.js';
 import { syncFile } from '../store/lmdb/env/file-pages.js';
 import { DATA_FILE, MARKER, STAGE } from '../store/lmdb/env/store-marker.js';
-import { makeDirectory } from './filled-directories.js';
+import { futureOwner, giveFilesToOwner, makeDirectory } from './filled-directories.js';
 
 /** Files of this lock, and those that killed processes left. */
 const LOCK_FILES = /^rivulet-store\.lock-/;
@@ -33,7 +33,9 @@ export class StagedStore {
 
   /** Takes an empty directory, or creates it. Rejects with DIRECTORY_NOT_EMPTY or DIRECTORY_IN_USE. */
   static async create(path: string): Promise<StagedStore> {
+    const giveToOwner = futureOwner(path);
     const isNew = makeDirectory(path);
+    giveToOwner();
     const lock = await lockDirectory(path);
     try {
       const first = readdirSync(path).find((name) => name !== STAGE && !LOCK_FILES.test(name));
@@ -48,6 +50,7 @@ export class StagedStore {
   /** Moves the store into its place. The marker goes last. */
   settle(): void {
     for (const file of [DATA_FILE, MARKER]) renameSync(join(this.folder, file), join(this.#path, file));
+    giveFilesToOwner(this.#path);
     syncFile(this.#path);
     rmSync(this.folder, { recursive: true, force: true });
     syncFile(this.#path);

@@ -48,7 +48,7 @@ export function startOf(subject: SpanSubject): SpanStart {
       const attributes = textsOf({ function: functionId, namespace, caller, worker: workerId });
       return {
         name: subject.isTrusted ? `call ${shortened(functionId)}` : 'call',
-        kind: caller === 'worker' ? SERVER : INTERNAL,
+        kind: caller === 'worker' || caller === 'page' ? SERVER : INTERNAL,
         attributes,
       };
     }

@@ -53,6 +53,8 @@ export interface ConnectionOwner {
 export interface Connection {
   /** Address of the client, as a trusted proxy names it, or of the peer of the socket. */
   readonly remoteAddress: string;
+  /** Address of the peer of the socket: the client itself, or the proxy nearest to the engine. */
+  readonly peerAddress: string;
   /** Writes whole WebSocket frames unchanged. Many connections may share the buffer, so it must not change. Ignored once closing. */
   write(frames: Buffer): void;
   /** Writes one frame in two parts, which leave together. `sent` runs when the kernel has taken both, or when the connection has failed. */

@@ -1,18 +1,20 @@
 import type { EventCounters } from '../logging/event-counters.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
-import type { Rate } from '../structures/token-bucket.js';
+import { type Rate, TokenBucket } from '../structures/token-bucket.js';
 import { InboundMeter, type InboundRates, type MeterContext, PausedReaders, RateBuckets, type RateKind } from './inbound-meter.js';
 
 /** Factor by which the rates of one identity exceed those of one connection. */
 const CONNECTIONS_OF_IDENTITY = 20;
-/** Number of identities whose buckets are kept. The identity that was used longest ago is forgotten first. */
+/** Number of identities, and of addresses, whose buckets are kept. The one that was used longest ago is forgotten first. */
 const IDENTITIES = 10_000;
 
 export interface InboundLimitsOptions {
   /** Name of the listener in the log: `worker` or `stream`. */
   readonly listener: string;
   readonly rates: InboundRates;
+  /** Calls of functions by one stream client. Absent means no bound. */
+  readonly calls?: Rate | undefined;
   /** Requests that `rates.requests` counts, for the log. */
   readonly requests: 'joins' | 'calls';
   /** Counts `rate_limited` each time the engine stops reading a connection. */
@@ -29,6 +31,8 @@ export class InboundLimits implements MeterContext {
   readonly paused: PausedReaders;
   readonly #options: InboundLimitsOptions;
   readonly #shared = new Map<string, RateBuckets>();
+  /** Calls of all connections of one address together. */
+  readonly #callsOfAddress = new Map<string, TokenBucket>();
   readonly #sharedRates: InboundRates;
   readonly #none: boolean;
 
@@ -37,7 +41,7 @@ export class InboundLimits implements MeterContext {
     this.#options = options;
     this.paused = new PausedReaders(options.clock);
     this.#sharedRates = { frames: shared(frames), bytes: shared(bytes), requests: shared(requests) };
-    this.#none = frames === undefined && bytes === undefined && requests === undefined;
+    this.#none = [frames, bytes, requests, options.calls].every((rate) => rate === undefined);
   }
 
   /** Number of times that the engine stopped reading a connection. */
@@ -69,19 +73,48 @@ export class InboundLimits implements MeterContext {
     });
   }
 
+  callBuckets(own: RateBuckets, ofIdentity: RateBuckets | undefined, address: string): readonly TokenBucket[] {
+    const { calls: rate, clock } = this.#options;
+    if (rate === undefined) return [];
+    const all = shared(rate) ?? rate;
+    own.calls ??= new TokenBucket(rate, clock);
+    const ofAddress = recent(this.#callsOfAddress, address, () => new TokenBucket(all, clock));
+    if (ofIdentity === undefined) return [own.calls, ofAddress];
+    ofIdentity.calls ??= new TokenBucket(all, clock);
+    return [own.calls, ofIdentity.calls, ofAddress];
+  }
+
+  /** Takes a call of a plain request, which has no connection of its own. Returns false when the identity or the address has none left. */
+  takeCall(identity: string | undefined, address: string): boolean {
+    const { calls: rate, clock } = this.#options;
+    if (rate === undefined) return true;
+    const all = shared(rate) ?? rate;
+    const ofAddress = recent(this.#callsOfAddress, address, () => new TokenBucket(all, clock));
+    const ofIdentity = this.#sharedOf(identity);
+    if (ofIdentity !== undefined) ofIdentity.calls ??= new TokenBucket(all, clock);
+    const isTaken = (ofIdentity?.calls?.take() ?? true) && ofAddress.take();
+    if (!isTaken) this.#options.counters?.add('rate_limited');
+    return isTaken;
+  }
+
   close(): void {
     this.paused.close();
   }
 
   #sharedOf(identity: string | undefined): RateBuckets | undefined {
     if (identity === undefined) return undefined;
-    const buckets = this.#shared.get(identity) ?? new RateBuckets(this.#sharedRates, this.#options.clock);
-    this.#shared.delete(identity);
-    this.#shared.set(identity, buckets);
-    const [oldest] = this.#shared.keys();
-    if (this.#shared.size > IDENTITIES && oldest !== undefined) this.#shared.delete(oldest);
-    return buckets;
+    return recent(this.#shared, identity, () => new RateBuckets(this.#sharedRates, this.#options.clock));
   }
+}
+
+/** Returns the buckets of a name, and keeps those that were used last. */
+function recent<Buckets>(kept: Map<string, Buckets>, name: string, make: () => Buckets): Buckets {
+  const buckets = kept.get(name) ?? make();
+  kept.delete(name);
+  kept.set(name, buckets);
+  const [oldest] = kept.keys();
+  if (kept.size > IDENTITIES && oldest !== undefined) kept.delete(oldest);
+  return buckets;
 }
 
 function shared(rate: Rate | undefined): Rate | undefined {

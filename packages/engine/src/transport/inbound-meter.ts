@@ -1,4 +1,4 @@
-import type { Clock } from '../structures/clock.js';
+import { type Clock, paceOf } from '../structures/clock.js';
 import { type Rate, TokenBucket } from '../structures/token-bucket.js';
 
 /** Bounds on the input of one connection, or of all connections of one identity. An absent rate means no bound. */
@@ -11,7 +11,7 @@ export interface InboundRates {
   readonly requests?: Rate | undefined;
 }
 
-export type RateKind = keyof InboundRates;
+export type RateKind = keyof InboundRates | 'calls';
 
 /** A connection that can be paused. */
 export interface PausableReader {
@@ -31,8 +31,8 @@ export class PausedReaders {
   #timer: NodeJS.Timeout | undefined;
   #pauses = 0;
 
-  constructor(clock: Pick<Clock, 'monotonic'>) {
-    this.#clock = clock;
+  constructor(clock: Pick<Clock, 'monotonic' | 'pace'>) {
+    this.#clock = paceOf(clock);
   }
 
   /** Number of pauses so far. */
@@ -78,8 +78,10 @@ export class RateBuckets {
   readonly frames: TokenBucket | undefined;
   readonly bytes: TokenBucket | undefined;
   readonly requests: TokenBucket | undefined;
+  /** Calls of functions by stream clients. Most connections make none, so it comes with the first. */
+  calls: TokenBucket | undefined;
 
-  constructor(rates: InboundRates, clock: Pick<Clock, 'monotonic'>) {
+  constructor(rates: InboundRates, clock: Pick<Clock, 'monotonic' | 'pace'>) {
     const bucketOf = (rate: Rate | undefined) => (rate === undefined ? undefined : new TokenBucket(rate, clock));
     this.frames = bucketOf(rates.frames);
     this.bytes = bucketOf(rates.bytes);
@@ -92,6 +94,8 @@ export interface MeterContext {
   readonly paused: PausedReaders;
   /** Runs each time a connection is paused. `first` says whether it is the first time. */
   hit(kind: RateKind, address: string, first: boolean): void;
+  /** Returns the buckets in which a call of this connection counts. */
+  callBuckets(own: RateBuckets, shared: RateBuckets | undefined, address: string): readonly TokenBucket[];
 }
 
 /**
@@ -134,6 +138,11 @@ export class InboundMeter {
   request(): void {
     this.#spend('requests', this.#own.requests, 1);
     if (this.#shared !== undefined) this.#spend('requests', this.#shared.requests, 1);
+  }
+
+  /** Counts a call of a function by a stream client. */
+  call(): void {
+    for (const bucket of this.#context.callBuckets(this.#own, this.#shared, this.#address)) this.#spend('calls', bucket, 1);
   }
 
   #spend(kind: RateKind, bucket: TokenBucket | undefined, tokens: number): void {

@@ -227,11 +227,21 @@ export class Listener {
     } as ServerOptions<typeof WebSocketConnection>);
   }
 
+  /** See `Liveness.roundTrip`. */
+  roundTrip(): Promise<void> {
+    return this.#liveness.roundTrip();
+  }
+
   async #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     this.#admission.engage(socket);
     const dropped = () => socket.destroy();
     socket.on('error', dropped);
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return this.#refuse(socket, 400);
+    const offer = request.headers.upgrade?.toLowerCase();
+    if (offer !== 'websocket') {
+      // Without an offer, the request had more headers than count. Others may be missing too, so nobody answers it.
+      if (offer === undefined || !this.#plain.receiveOffer(request, socket)) this.#refuse(socket, 400);
+      return;
+    }
     if (!this.#hostAllowed(request)) return this.#refuse(socket, 403);
     // A client must wait for the answer before it sends frames. Some clients send a few frames early.
     if (head.length > LIMITS.earlyBytes) return this.#refuse(socket, 400);

@@ -1,5 +1,6 @@
 import { LIMITS } from '@rivulet/protocol';
 import type { Clock } from '../structures/clock.js';
+import { reportsPongs, roundTrip } from './pongs.js';
 import type { Patience, SentBytes, SlowReader } from './slow-reader.js';
 
 /** The view of a connection that the sweeps need. */
@@ -134,6 +135,14 @@ export class Liveness {
   remove(connection: Pingable): void {
     this.#slotOf.get(connection)?.delete(connection);
     this.#sightings.delete(connection);
+  }
+
+  /** Resolves when each peer has received everything that was sent to it before. Transfers and sinks do not count. */
+  async roundTrip(): Promise<void> {
+    const trips: Promise<void>[] = [];
+    for (const slot of this.#slots)
+      for (const connection of slot) if (!connection.mayRest && reportsPongs(connection)) trips.push(roundTrip(connection));
+    await Promise.all(trips);
   }
 
   close(): void {

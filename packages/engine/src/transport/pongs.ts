@@ -1,4 +1,6 @@
-import { encodePong } from './websocket-frame.js';
+import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import { encodePing, encodePong } from './websocket-frame.js';
 
 /** Unsent bytes beyond which the engine answers only the latest ping, when they have been sent. RFC 6455 §5.5.3 allows this. */
 const PONG_BACKLOG_BYTES = 65_536;
@@ -54,4 +56,36 @@ export class Pongs {
 
 function flush(pongs: Pongs): void {
   pongs.flush();
+}
+
+/** A connection that reports pongs, as those of `ws` do. */
+export interface PongSource {
+  write(frames: Buffer): void;
+  on(event: 'pong', listener: (data: Buffer) => void): unknown;
+  on(event: 'close', listener: () => void): unknown;
+  off(event: 'pong', listener: (data: Buffer) => void): unknown;
+  off(event: 'close', listener: () => void): unknown;
+}
+
+/** Returns whether a connection reports its pongs. A sink does not. */
+export function reportsPongs(connection: object): connection is PongSource {
+  return connection instanceof EventEmitter && 'write' in connection;
+}
+
+/** Resolves when the peer has received everything that was written to it before, or when the connection has ended. */
+export function roundTrip(connection: PongSource): Promise<void> {
+  const payload = randomBytes(8);
+  return new Promise((resolve) => {
+    const end = () => {
+      connection.off('pong', ponged);
+      connection.off('close', end);
+      resolve();
+    };
+    const ponged = (data: Buffer) => {
+      if (data.equals(payload)) end();
+    };
+    connection.on('pong', ponged);
+    connection.on('close', end);
+    connection.write(encodePing(payload));
+  });
 }

@@ -3,6 +3,7 @@ import { CLOSE_CODES, type CloseName } from '@rivulet/protocol';
 import { WebSocket } from 'ws';
 import type { Logger } from '../logging/logger.js';
 import { systemClock } from '../structures/clock.js';
+import { plainAddress } from '../structures/ip-address.js';
 import { TurnBudget } from '../structures/turn-budget.js';
 import type { Connection, ConnectionOwner } from './connection.js';
 import { InboundBacklog, type ParsedFrame } from './inbound-backlog.js';
@@ -112,6 +113,10 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
 
   get open(): boolean {
     return this.readyState === WebSocket.OPEN;
+  }
+
+  get peerAddress(): string {
+    return plainAddress(this.#raw?.remoteAddress ?? '');
   }
 
   get buffered(): number {

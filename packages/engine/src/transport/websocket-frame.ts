@@ -83,6 +83,11 @@ export function encodeControlFrame(opcode: number, payload: Buffer): Buffer {
   return Buffer.concat([Buffer.of(FIN | opcode, payload.length), payload]);
 }
 
+/** Encodes a ping that its pong repeats. */
+export function encodePing(payload: Buffer): Buffer {
+  return encodeControlFrame(PING, payload);
+}
+
 /** Encodes the pong for a ping with this payload. The result may be shared and must not change. */
 export function encodePong(payload: Buffer): Buffer {
   return payload.length === 0 ? PONG_FRAME : encodeControlFrame(PONG, payload);

@@ -59,7 +59,7 @@ test('lists show what the engine has, page by page, with either token', async ()
   expect(some).toEqual(functions.slice(0, 3));
   expect(triggers).toMatchObject([{ trigger_type: 'stream', function_id: 'app::auth', state: 'live' }]);
   expect(table.stdout).toMatch(/^SESSION +IDENTITY +ADDRESS .*\n\S+ +ann +127\.0\.0\.1 .*\n\S+ +bob .*\n$/);
-}, 60_000);
+});
 
 test('disconnect ends a session, or all sessions of an identity, with the full token only', async () => {
   const engine = await engineWithClients('ann', 'bob');
@@ -83,7 +83,7 @@ test('disconnect ends a session, or all sessions of an identity, with the full t
     code: 1,
     stderr: expect.stringContaining('NOT_FOUND'),
   });
-}, 60_000);
+});
 
 test('top shows figures and rates again and again, until Ctrl-C', async () => {
   const engine = await engineWithClients('ann');
@@ -102,7 +102,7 @@ test('top shows figures and rates again and again, until Ctrl-C', async () => {
   const text = await run(['top', '--count', '2', '--every', '200ms'], directoryWith(), env);
   expect(text.stdout).toMatch(/^rivulet \d.*, ready\nsessions 1 .*\n.*\nstore stream: state ok\n/);
   expect(text.stdout).toMatch(/\nchanges 0\/s .* processor \d+ %\n\n$/);
-}, 60_000);
+});
 
 test('top goes on after a restart of the engine', async () => {
   let requests = 0;
@@ -120,7 +120,7 @@ test('top goes on after a restart of the engine', async () => {
   const { code, stdout, stderr } = await run(['top', '--json', '--every', '200ms', '--count', '2', '--admin-url', url], directoryWith());
   expect({ code, stderr }).toEqual({ code: 0, stderr: 'note: the engine stops (ENGINE_STOPPING)\n' });
   expect(stdout.trimEnd().split('\n')).toEqual([expect.stringContaining('"rates":null'), expect.stringContaining('"rates":{"calls":0}')]);
-}, 60_000);
+});
 
 test('the exit code says why the admin listener did not answer', async () => {
   const engine = await engineWithClients();
@@ -148,4 +148,4 @@ test('the exit code says why the admin listener did not answer', async () => {
   expect(address).toMatchObject({ code: 64, stderr: expect.stringContaining('no http:// or https:// address') });
   expect(usage).toMatchObject({ code: 64, stderr: expect.stringContaining('name a session') });
   expect(unnamed).toMatchObject({ code: 64, stdout: expect.stringContaining('"code":"INVALID_ARGUMENTS"'), stderr: '' });
-}, 60_000);
+});

@@ -53,7 +53,7 @@ test('the doctor finds nothing to change beside a running engine', async () => {
       expect.stringMatching(/^proxy: .* opens a WebSocket$/),
     ]),
   );
-}, 60_000);
+});
 
 test('the doctor says what to change: ports, stores, the file and the proxy', async () => {
   const [taken, lost, without] = await Promise.all([answering(418), answering(426), answering(502)]);
@@ -91,13 +91,13 @@ test('the doctor says what to change: ports, stores, the file and the proxy', as
     expect.stringMatching(/^configuration: .*unknown key "prot", did you mean "port"\?$/),
     expect.stringMatching(/^proxy: .* answers 502: the proxy does not reach the engine/),
   ]);
-}, 60_000);
+});
 
 test('the doctor names a configuration file that cannot be looked up', async () => {
   const cwd = directoryWith();
   symlinkSync('iii-config.yaml', join(cwd, 'iii-config.yaml'));
   expect(messagesOf(await doctor(cwd), 'change')).toEqual([expect.stringMatching(/^configuration: ELOOP.*; correct the symbolic link$/)]);
-}, 60_000);
+});
 
 test('the doctor asks the running engine why it is not ready', async () => {
   const server = createServer((request, response) => {
@@ -117,7 +117,7 @@ test('the doctor asks the running engine why it is not ready', async () => {
   expect(code).toBe(1);
   expect(stdout).toMatch(/^change {2}engine: the running engine is not ready: the disk is \\u001b\[2J full \(store_full\)$/m);
   expect(stdout).toMatch(/^to change: \d+, notes: \d+\n$/m);
-}, 60_000);
+});
 
 test('the doctor tells an engine from another program on its ports, and gives that no token', async () => {
   const tokens: (string | undefined)[] = [];
@@ -155,7 +155,7 @@ test('the doctor tells an engine from another program on its ports, and gives th
       message: expect.stringMatching(/is in use by another program, so the engine starts without rivulet-admin/),
     },
   ]);
-}, 60_000);
+});
 
 test('the doctor knows the HTTP and admin listeners of an engine, also those with a token', async () => {
   const { httpUrl, adminUrl } = await startTestEngine({ admin: { token: 'sesame-sesame-sesame' }, http: {} });
@@ -175,4 +175,4 @@ test('the doctor knows the HTTP and admin listeners of an engine, also those wit
       'engine: the running engine is ready',
     ]),
   );
-}, 60_000);
+});

@@ -93,4 +93,4 @@ test('the examples of docs/cli.md print what the document shows', async () => {
     const printed = await shell.run(command);
     expect({ command, printed }).toEqual({ command, printed: expect.stringMatching(patternOf(output)) });
   }
-}, 60_000);
+});

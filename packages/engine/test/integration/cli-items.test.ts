@@ -64,7 +64,7 @@ test('the exit code of a command for a running engine says what happened', async
       stderr: expect.stringMatching(err),
     });
   }
-}, 60_000);
+});
 
 test('a command for an engine that is not there, or that refuses, says so', async () => {
   const silent = createServer();
@@ -92,7 +92,7 @@ test('a command for an engine that is not there, or that refuses, says so', asyn
   await guarded.stop();
   const gone = await at(guarded.workerUrl, ...call);
   expect(gone).toMatchObject({ code: 69, stdout: expect.stringContaining('"code":"NO_CONNECTION"') });
-}, 60_000);
+});
 
 test('list reads page after page, and stops without a message when its pipe is closed', async () => {
   const { engine, worker } = await startEngine();
@@ -119,4 +119,4 @@ test('list reads page after page, and stops without a message when its pipe is c
   child.stdout.destroy();
   const [code] = await once(child, 'close');
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-}, 60_000);
+});

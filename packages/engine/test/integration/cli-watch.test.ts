@@ -64,7 +64,7 @@ test('watch prints items, changes and events, also across a restart of the engin
       { type: 'update', id: 'b', data: { n: 3 } },
     ]),
   );
-}, 60_000);
+});
 
 test('watch ends with the exit code of what is wrong', async () => {
   const engine = await EngineProcess.start({ storeMethod: 'in_memory', stream: ['auth_function: app::auth'] });
@@ -89,7 +89,7 @@ test('watch ends with the exit code of what is wrong', async () => {
   expect(forbidden).toMatchObject({ code: 77, stdout: expect.stringContaining('"code":"FORBIDDEN"'), stderr: '' });
   expect(wrong).toMatchObject({ code: 64, stdout: expect.stringContaining('"code":"INVALID_ID"'), stderr: '' });
   expect(closed).toMatchObject({ code: 69, stdout: expect.stringContaining('"code":"CONNECT_FAILED"'), stderr: '' });
-}, 60_000);
+});
 
 test('watch waits for a slow reader of the present items, and ends at the first signal', async () => {
   const engine = await EngineProcess.start({ storeMethod: 'in_memory' });
@@ -125,4 +125,4 @@ test('watch waits for a slow reader of the present items, and ends at the first 
     if (printed.includes('"type":"create","id":"new"')) slow.child.kill('SIGINT');
   }
   expect(await slow.ended).toEqual([0, null]);
-}, 60_000);
+});

@@ -10,6 +10,7 @@ import { CliProcess, run } from '@rivulet/testkit/engines/cli-process';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { parse } from 'yaml';
+import { findNodeProblem } from '../../src/cli/engine/node-support.js';
 import { ENGINE_VERSION } from '../../src/config/engine-version.js';
 import { isLoopback } from '../../src/structures/ip-address.js';
 import { ROOT } from '../config-files.js';
@@ -205,14 +206,29 @@ describe('start', () => {
     expect(stdout).toMatch(/^ready worker=ws:\/\/127\.0\.0\.1:[1-9]\d* stream=ws:\/\/127\.0\.0\.1:[1-9]\d*\n$/);
     expect(stderr).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d info config_loaded file=\S+iii-config\.yaml$/m);
     expect(stderr).toMatch(new RegExp(`info stopping signal=${signal}\n.* info stopped\n$`));
+    const { lastDay } = findNodeProblem(process.versions.node, new Date()) ?? {};
+    expect(stderr.match(/(?<= warn node_end_of_life .*last_day=)\S+/g) ?? []).toEqual(lastDay === undefined ? [] : [lastDay]);
+  });
+
+  it('reads rivulet.yaml, and warns of an iii-config.yaml that is not read', async () => {
+    const text = LOCAL.replaceAll('iii-', 'rivulet-');
+    const engine = new CliProcess(['start'], directoryWith({ 'rivulet.yaml': text, 'iii-config.yaml': 'not: read' }));
+    await engine.ready();
+    engine.signal('SIGTERM');
+    const { code, stderr } = await engine.finished;
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/ info config_loaded file=\S+rivulet\.yaml$/m);
+    expect(stderr).toMatch(/ warn config_file_not_read message="iii-config\.yaml is not read, because rivulet\.yaml is read; /);
   });
 
   it.each<[string, string]>([
     ['iii-worker-manager', 'config: { host: 127.0.0.1, port: PORT } }, { name: iii-stream, config: { host: 127.0.0.1, port: 0 } }'],
     ['iii-stream', 'config: { host: 127.0.0.1, port: 0 } }, { name: iii-stream, config: { host: 127.0.0.1, port: PORT } }'],
+    ['rivulet-stream', 'config: { host: 127.0.0.1, port: 0 } }, { name: rivulet-stream, config: { host: 127.0.0.1, port: PORT } }'],
   ])('CF-11 F50 names the port in use of %s: exit 1', async (entry, list) => {
     const port = await takenPort();
-    const text = `workers: [{ name: iii-worker-manager, ${list.replace('PORT', String(port))}]`;
+    const manager = entry.replace(/-.*/, '-worker-manager');
+    const text = `workers: [{ name: ${manager}, ${list.replace('PORT', String(port))}]`;
     const { code, stdout, stderr } = await run(['start'], directoryWith({ 'iii-config.yaml': text }));
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(new RegExp(`error start_failed code=EADDRINUSE reason="${entry}: port ${port} is in use; `));

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { GROUP } from '@rivulet/conformance/store-contract/factory';
 import { expect, test } from 'vitest';
 import { checkCommand } from '../../src/cli/store/check.js';
+import { silentLogger } from '../../src/logging/logger.js';
 import { checkDirectory } from '../../src/store/lmdb/checking/check-directory.js';
+import { inlinePreflight } from '../../src/store/lmdb/checking/preflight.js';
 import { decodeHead, encodeHead } from '../../src/store/lmdb/tables/records.js';
 import type { WritableStore } from '../../src/store/store.js';
 import { aged, damage, RETENTION, rewrite } from '../aged-store.js';
@@ -95,9 +97,26 @@ test('a group that counts its bytes wrongly is a finding, with which the engine 
   const { findings } = checkDirectory(path);
   expect(findings.list).toEqual([{ kind: 'count', table: 'heads', problem, ...GROUP }]);
   expect(findings.areBlocking).toBe(false);
+  expect(await check(path, false)).toMatchObject({ code: 65, text: expect.stringContaining('No item is wrong. To count a group anew') });
+  const logged: object[] = [];
+  inlinePreflight(
+    { directory: path, scope: 'everything' },
+    { ...silentLogger, error: (event, fields) => logged.push({ event, ...fields }) },
+  );
+  const consequence = expect.stringContaining('every item is served; max_bytes counts a group wrongly');
+  expect(logged).toEqual([{ event: 'store_damaged', path, findings: 1, first: findings.list, consequence }]);
   // The bytes of a damaged item are not known, so nothing can be said about the count.
   await damage(path, 'items', (index) => index === 1);
   expect(checkDirectory(path).findings.list.map(({ kind }) => kind)).not.toContain('count');
+  // The second flip of the same bit makes the item sound again.
+  await damage(path, 'items', (index) => index === 1);
+  for (const bounds of [undefined, { maxBytes: 10_000, onFull: 'refuse' } as const]) {
+    expect(checkDirectory(path).findings.list).toHaveLength(bounds === undefined ? 1 : 0);
+    const again = await start(() => bounds);
+    await again.set('b', '"other"');
+    await again.store.close();
+  }
+  expect(checkDirectory(path).findings.list).toEqual([]);
 });
 
 test('every zeroed page, and every page of an older copy that differs, is harmless or found', async () => {

@@ -6,7 +6,7 @@ import { silentLogger } from '../../src/logging/logger.js';
 import { checkDirectory } from '../../src/store/lmdb/checking/check-directory.js';
 import { preflight } from '../../src/store/lmdb/checking/preflight.js';
 import { LmdbEnvironment } from '../../src/store/lmdb/env/environment.js';
-import { readMarker, scopeOf } from '../../src/store/lmdb/env/store-marker.js';
+import { MarkerRecord, readMarker, scopeOf } from '../../src/store/lmdb/env/store-marker.js';
 import { TABLES } from '../../src/store/lmdb/tables/tables.js';
 import { aged, damage } from '../aged-store.js';
 
@@ -108,6 +108,26 @@ test('a run that lives for 90 seconds is no short one, however long its supervis
     await environment.close(() => {});
   }
   await (await start()).store.close();
+});
+
+test.each([
+  ['has not noticed yet', true],
+  ['knows', false],
+])('a run that has lost its directory, and %s, does not change the marker of the next owner', async (_, isHeld) => {
+  const { path } = await closed();
+  const lock = { isHeld: true };
+  const lost = new MarkerRecord(path, 's', readMarker(path), lock);
+  lost.opened(readMarker(path), true);
+  boot.seconds = 1_090;
+  new MarkerRecord(path, 's', readMarker(path), { isHeld: true }).opened(readMarker(path), true);
+  const state = { kind: 'open', boot: 'this-boot', opened: 1_090, unclean: 0, lasted: 0 };
+  lock.isHeld = isHeld;
+  lost.outlive();
+  expect(readMarker(path)?.state).toEqual(state);
+  if (isHeld) return;
+  lost.suspect();
+  lost.closed();
+  expect(readMarker(path)?.state).toEqual(state);
 });
 
 test.each([

@@ -4,7 +4,7 @@ import { OpenStore } from '@rivulet/conformance/store-contract/factory';
 import { lmdbFactory } from '@rivulet/testkit/stores/store-factories';
 import { open } from 'lmdb';
 import { expect, onTestFinished, test } from 'vitest';
-import { usedBytes } from '../../src/store/lmdb/env/store-marker.js';
+import { usedBytes } from '../../src/store/lmdb/pages/meta-pages.js';
 
 async function closedStore() {
   const factory = lmdbFactory();

@@ -50,7 +50,8 @@ import { DEFAULT_LOG } from '../../src/store/lmdb/log/commit-log.js';
 
 const CHECKPOINT = 'rivulet-checkpoint.json';
 /** The next checkpoint before it is complete. */
-const UNFINISHED = /rivulet-checkpoint(?:\.json|-room)\.[\da-f]{16}\.new$/;
+const UNFINISHED = /rivulet-checkpoint(?:\.json|-room(?:-[a-z]+)?)\.[\da-f]{16}\.new$/;
+const LOG = /rivulet-log-[\da-f]{16}-[01]$/;
 const folder = mkdtempSync(join(tmpdir(), 'rivulet-log-faults-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterEach(() => Object.assign(faults, { fsyncSync: undefined, fdatasync: undefined, writeSync: undefined, openAsync: undefined }));
@@ -72,6 +73,15 @@ function copyOf(path: string, end: 'kill' | 'power cut'): string {
   const file = join(copy, CHECKPOINT);
   if (end === 'power cut') writeFileSync(file, readFileSync(file, 'utf8').replace(/"boot":"[^"]*"/, '"boot":"another"'));
   return copy;
+}
+
+/** A step that waits until the test releases it. */
+function gate(): { readonly released: Promise<void>; readonly release: () => void } {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  return { released, release };
 }
 
 /** Fails one sync of a data file, the n-th from now. */
@@ -121,14 +131,8 @@ test('a write whose log failed is not in the checkpoint that was on its way', as
   const path = directory();
   const environment = await open(path);
   await put(environment, 'kept');
-  let isReached = () => {};
-  const reached = new Promise<void>((resolve) => {
-    isReached = resolve;
-  });
-  let release = () => {};
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+  const { released: reached, release: isReached } = gate();
+  const { released, release } = gate();
   faults.openAsync = async (file) => {
     if (!UNFINISHED.test(file)) return;
     isReached();
@@ -180,7 +184,7 @@ test('a transaction for which a full disk has no room is undone, and succeeds wh
   const environment = await open(path, { log: SMALL_LOG });
   await put(environment, 'a');
   faults.writeSync = (file) => {
-    if (file.endsWith('-0') || file.endsWith('-1') || UNFINISHED.test(file)) throw failure('ENOSPC');
+    if (LOG.test(file) || UNFINISHED.test(file)) throw failure('ENOSPC');
   };
   for (const key of ['b', 'c'])
     await expect(put(environment, key)).rejects.toMatchObject({ name: 'TransactionAbortedError', cause: { name: 'NoRoomError' } });
@@ -211,6 +215,108 @@ test('a checkpoint that was forced uses the room that its transaction got before
   expect(present(await open(copyOf(path, 'power cut')), 'large')).toEqual(['large']);
 });
 
+/**
+ * Opens an environment whose next transaction begins a checkpoint. The checkpoint has room on the disk already: the log had none for `b`
+ * when the transaction got its room, and had some when it was written.
+ */
+async function openWithRoom(path: string): Promise<LmdbEnvironment> {
+  const environment = await open(path, { log: SMALL_LOG });
+  await put(environment, 'a');
+  faults.writeSync = (file) => {
+    if (!LOG.test(file)) return;
+    faults.writeSync = undefined;
+    throw failure('ENOSPC');
+  };
+  await put(environment, 'b');
+  expect(unfinishedIn(path)).toHaveLength(1);
+  return environment;
+}
+const unfinishedIn = (path: string) => readdirSync(path).filter((name) => UNFINISHED.test(name));
+
+/** Refuses new files and more room, as a full disk does. Files that have room already can be written. */
+function fillDisk(path: string): void {
+  const before = unfinishedIn(path);
+  const isNew = (file: string) => LOG.test(file) || (UNFINISHED.test(file) && !before.some((name) => file.endsWith(name)));
+  const fail = (file: string) => {
+    if (isNew(file)) throw failure('ENOSPC');
+  };
+  const { openAsync } = faults;
+  Object.assign(faults, {
+    writeSync: fail,
+    openAsync: async (file: string) => {
+      fail(file);
+      await openAsync?.(file);
+    },
+  });
+}
+const noRoom = { name: 'TransactionAbortedError', cause: { name: 'NoRoomError' } };
+
+test('a transaction does not count on the room of a checkpoint that runs', async () => {
+  const path = directory();
+  const environment = await openWithRoom(path);
+  const { released, release } = gate();
+  faults.openAsync = () => released;
+  fillDisk(path);
+  const refused = put(environment, 'c');
+  release();
+  await expect(refused).rejects.toMatchObject(noRoom);
+  expect(await environment.checkpoint()).toBe(undefined);
+  expect(unfinishedIn(path)).toEqual([]);
+  Object.assign(faults, { writeSync: undefined, openAsync: undefined });
+  for (const key of ['d', 'e']) await put(environment, key);
+  expect(present(await open(copyOf(path, 'power cut')), 'a', 'b', 'c', 'd', 'e')).toEqual(['a', 'b', 'd', 'e']);
+});
+
+test('a transaction gets room of its own while a checkpoint runs, and the checkpoint after it uses that', async () => {
+  const path = directory();
+  const environment = await openWithRoom(path);
+  const { released, release } = gate();
+  faults.openAsync = () => released;
+  const written = put(environment, 'large', Buffer.alloc(4_000, 1));
+  expect(new Set(unfinishedIn(path)).size).toBe(2);
+  fillDisk(path);
+  release();
+  await written;
+  Object.assign(faults, { writeSync: undefined, openAsync: undefined });
+  expect(unfinishedIn(path)).toEqual([]);
+  expect(present(await open(copyOf(path, 'power cut')), 'a', 'b', 'large')).toEqual(['a', 'b', 'large']);
+});
+
+test('a transaction does not count on the room of a checkpoint that has its name, and is not on the disk', async () => {
+  const path = directory();
+  const environment = await openWithRoom(path);
+  faults.openAsync = async (file) => {
+    if (file === path) throw failure('EIO');
+  };
+  expect(await environment.checkpoint()).toMatchObject({ code: 'EIO' });
+  fillDisk(path);
+  await expect(put(environment, 'large', Buffer.alloc(4_000, 1))).rejects.toMatchObject(noRoom);
+  Object.assign(faults, { writeSync: undefined, openAsync: undefined });
+  await put(environment, 'c');
+  expect(present(await open(copyOf(path, 'power cut')), 'a', 'b', 'large', 'c')).toEqual(['a', 'b', 'c']);
+});
+
+test('a checkpoint that fails gives its room back', async () => {
+  const path = directory();
+  const environment = await openWithRoom(path);
+  faults.openAsync = () => Promise.reject(failure('EIO'));
+  expect(await environment.checkpoint()).toMatchObject({ code: 'EIO' });
+  faults.openAsync = undefined;
+  expect(unfinishedIn(path)).toHaveLength(1);
+  fillDisk(path);
+  await put(environment, 'large', Buffer.alloc(4_000, 1));
+  Object.assign(faults, { writeSync: undefined, openAsync: undefined });
+  expect(present(await open(copyOf(path, 'power cut')), 'a', 'b', 'large')).toEqual(['a', 'b', 'large']);
+});
+
+test('a clean stop leaves no room of a checkpoint', async () => {
+  const path = directory();
+  const environment = await openWithRoom(path);
+  await environment.checkpoint();
+  await environment.close(() => {});
+  expect(unfinishedIn(path)).toEqual([]);
+});
+
 test('the content of a checkpoint that is not complete has a name of its owner, and the next owner removes it', async () => {
   const path = directory();
   const environment = await open(path);
@@ -223,6 +329,7 @@ test('the content of a checkpoint that is not complete has a name of its owner, 
   expect(names).toEqual([expect.stringMatching(UNFINISHED)]);
   const copy = copyOf(path, 'kill');
   const litter = [`${CHECKPOINT}.new`, `${CHECKPOINT}.0123456789abcdef.new`, 'rivulet-store.json.0123456789abcdef.new'];
+  for (const room of ['rivulet-checkpoint-room', 'rivulet-checkpoint-room-next']) litter.push(`${room}.0123456789abcdef.new`);
   for (const name of litter) writeFileSync(join(copy, name), 'of an earlier owner');
   const other = `${CHECKPOINT}.new.txt`;
   writeFileSync(join(copy, other), 'of somebody else');
@@ -257,7 +364,7 @@ test('a store whose disk has no room for the log answers STORE_FULL and takes wr
   const opened = await OpenStore.start(store);
   await opened.set('a', '1');
   faults.writeSync = (file) => {
-    if (/-[01]$/.test(file) || UNFINISHED.test(file)) throw failure('ENOSPC');
+    if (LOG.test(file) || UNFINISHED.test(file)) throw failure('ENOSPC');
   };
   faults.openAsync = async (file) => {
     if (UNFINISHED.test(file) && !file.includes('-room')) throw failure('ENOSPC');

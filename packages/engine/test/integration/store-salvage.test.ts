@@ -6,8 +6,10 @@ import { salvageCommand } from '../../src/cli/store/salvage.js';
 import { checkDirectory } from '../../src/store/lmdb/checking/check-directory.js';
 import { PageFile } from '../../src/store/lmdb/pages/page-file.js';
 import { StoreTrees } from '../../src/store/lmdb/pages/store-trees.js';
+import { type FoundRecord, FoundRecords, type Origin } from '../../src/store/lmdb/salvaging/found-records.js';
+import { rebuildStore } from '../../src/store/lmdb/salvaging/rebuilt-store.js';
 import { salvageStore } from '../../src/store/lmdb/salvaging/salvage-store.js';
-import { splitHeadKey } from '../../src/store/lmdb/tables/records.js';
+import { encodeHead, encodeItem, headKey, itemKey, splitHeadKey, textIn } from '../../src/store/lmdb/tables/records.js';
 import type { WritableStore } from '../../src/store/store.js';
 import { aged } from '../aged-store.js';
 
@@ -76,6 +78,21 @@ function valuesIn(path: string): Map<string, { readonly value: string; readonly 
   return items;
 }
 
+/** Returns the ids of the live items of a store with one group, in their order. */
+function orderIn(path: string): string[] {
+  const file = new PageFile(join(path, 'data.mdb'));
+  const { newest } = file;
+  if (newest === undefined) throw new Error('no meta page');
+  const trees = new StoreTrees(file, newest, (...problem) => expect(problem).toEqual([]));
+  const tree = trees.tables().get('order');
+  if (tree === undefined) throw new Error('there is no order');
+  const reader = trees.read('order', tree);
+  const ids: string[] = [];
+  for (let entry = reader.next(); entry !== undefined; entry = reader.next()) ids.push(textIn(entry.value).toString());
+  file.close();
+  return ids;
+}
+
 test('a sound store is salvaged as a whole, with the order, the times and the keys', async () => {
   const { bytes, salvageCopy, values } = await closedStore();
   const { result, items } = await salvageCopy(bytes);
@@ -133,6 +150,33 @@ test('a record of an earlier moment is left out while the versions are whole, an
   const blind = await salvageCopy(withOld);
   const older = [...blind.items.values()].filter(({ value }) => value.includes('"round":0') || value.includes('"round":1'));
   expect(blind.result.unconfirmed).toBeGreaterThanOrEqual(older.length);
+});
+
+test('a record outside the trees has the place of an item in them, or another value: the item keeps its place and its value', async () => {
+  const { path } = await aged();
+  const rebuilt = async (name: string, origin: Origin) => {
+    const scratch = join(path, `${name}-scratch`);
+    const target = join(path, name);
+    for (const directory of [scratch, target]) mkdirSync(directory, { recursive: true });
+    const found = await FoundRecords.open(scratch);
+    const recordOf = (item: string, created: number, changed: number, data: string): FoundRecord => {
+      const key = itemKey(1, item);
+      return { table: 'items', key, record: encodeItem(key, { created, changed, live: true, data, expiry: undefined }) };
+    };
+    const head = headKey(GROUP.stream, GROUP.group);
+    const record = encodeHead(head, { number: 1, offset: 9, timestamp: 1, reserved: 9, floor: 0, items: 2 });
+    const heads: FoundRecord = { table: 'heads', key: head, record };
+    await found.addAll([heads, recordOf('m', 5, 6, '1'), recordOf('n', 7, 8, '2')].values(), 'tree');
+    await found.addAll([recordOf('a', 5, 5, '3'), recordOf('n', 9, 9, '4'), recordOf('z', 7, 7, '5')].values(), origin);
+    await rebuildStore(target, found, false);
+    await found.close();
+    expect(checkDirectory(target).findings.list).toEqual([]);
+    const values = valuesIn(target);
+    return orderIn(target).map((item) => `${item}=${values.get(`${GROUP.group} ${item}`)?.value}`);
+  };
+  expect(await rebuilt('newest', 'outside_newest')).toEqual(['m=1', 'n=2', 'a=3', 'z=5']);
+  // The trees may be of an earlier moment, so the record with the later change counts.
+  expect(await rebuilt('earlier', 'outside')).toEqual(['m=1', 'z=5', 'n=4', 'a=3']);
 });
 
 test('a meta page names a last page without measure: the other one counts', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AnswerError } from '../../src/admin/answer.js';
-import { firstOf, readPage } from '../../src/admin/page.js';
+import { firstOf, PageWriter, readPage } from '../../src/admin/page.js';
 import { AdminRoutes, type RouteRow } from '../../src/admin/routes.js';
 import { TurnBudget } from '../../src/structures/turn-budget.js';
 
@@ -65,6 +65,36 @@ describe('a page', () => {
     clearImmediate(timer);
     expect(seen).toEqual(sorted);
     expect(mostInTurn).toBeLessThan(80_000);
+  });
+});
+
+describe('the rows of a page', () => {
+  it('are written over several turns', async () => {
+    // A row takes 1 ms on this clock.
+    let now = 0;
+    let rows = 0;
+    const perTurn: number[] = [];
+    let timer = setImmediate(watch);
+    function watch() {
+      perTurn.push(rows);
+      rows = 0;
+      timer = setImmediate(watch);
+    }
+    const page = new PageWriter(new TurnBudget(() => now));
+    await page.addAll(
+      Array.from({ length: 100 }, (_, n) => n),
+      (n) => {
+        now++;
+        rows++;
+        return { n };
+      },
+    );
+    clearImmediate(timer);
+    // The first turn and the one that follows it may share a turn of the watch.
+    expect(Math.max(...perTurn, rows)).toBeLessThan(10);
+    const body = JSON.parse(page.answer('99').body) as { rows: unknown[]; next: string };
+    expect([body.rows.length, body.rows[99], body.next]).toEqual([100, { process: 'main', n: 99 }, '99']);
+    expect(new PageWriter(new TurnBudget(() => now)).answer().body).toBe('{"rows":[]}');
   });
 });
 

@@ -1,8 +1,8 @@
 import { LIMITS } from '@rivulet/protocol';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type LogFields, silentLogger } from '../../src/logging/logger.js';
+import { AddressQueue } from '../../src/transport/admission/address-queue.js';
 import { AuthCalls, type CredentialMemory } from '../../src/transport/upgrade/auth-calls.js';
-import { AuthQueue } from '../../src/transport/upgrade/auth-queue.js';
 import { credentialDigest } from '../../src/transport/upgrade/credential-digest.js';
 import { RefusedCredentials } from '../../src/transport/upgrade/refused-credentials.js';
 
@@ -149,7 +149,7 @@ describe('the calls of an auth function', () => {
 
 describe('a fair line', () => {
   it('serves its groups in turn, each in order, and forgets who has left', () => {
-    const line = new AuthQueue<{ name: string }>(10);
+    const line = new AddressQueue<{ name: string }>(10);
     const [a1, a2, a3, b1, c1] = ['a1', 'a2', 'a3', 'b1', 'c1'].map((name) => ({ name })) as [
       { name: string },
       { name: string },

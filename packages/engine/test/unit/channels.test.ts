@@ -262,6 +262,7 @@ it('when they do, a channel goes on whose reader takes each message at once, and
 /** A connection whose peer reads nothing until `take`. */
 class SlowConnection implements Connection {
   readonly remoteAddress = '127.0.0.1';
+  readonly peerAddress = '127.0.0.1';
   open = true;
   buffered = 0;
   #sent = () => {};

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { refuseCredentials } from '../../src/cli/command/access.js';
-import { CommandFailure } from '../../src/cli/command/failure.js';
+import { EXIT, type ExitCode } from '../../src/cli/command/exit-codes.js';
+import { CommandFailure, errorLines } from '../../src/cli/command/failure.js';
 import { readJson } from '../../src/cli/command/json-input.js';
 import { jsonLines } from '../../src/cli/command/json-lines.js';
 import { milliseconds } from '../../src/cli/command/numbers.js';
@@ -135,6 +136,14 @@ describe('rows', () => {
     expect(await printRows(context, table, failing())).toBe(0);
     expect(printed).toEqual({ out: 'ID  TEXT\na   x\n', err: '' });
   });
+});
+
+it('names the entry in the docs for a code of the engine, the client or the SDK, and for no other', () => {
+  const lines = (code: string, exit?: ExitCode) => errorLines(code, 'no answer', exit).split('\n').slice(1);
+  expect(lines('OVERLOADED')).toEqual(['see docs/errors.md#OVERLOADED', '']);
+  expect(lines('NO_CONNECTION')).toEqual(['see docs/errors.md#NO_CONNECTION', '']);
+  expect(lines('CONNECT_FAILED')).toEqual(['see docs/errors.md#CONNECT_FAILED', '']);
+  expect([lines('INVALID_ARGUMENTS', EXIT.usage), lines('ENOENT'), lines('toString'), lines('APP_CODE')]).toEqual([[''], [''], [''], ['']]);
 });
 
 it('prints no control character', () => {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fixture } from '@rivulet/testkit/config-fixtures';
 import { directoryWith } from '@rivulet/testkit/directory-with';
@@ -8,6 +8,7 @@ import { ENGINE_VERSION } from '../../src/config/engine-version.js';
 import { ADMIN_KEYS } from '../../src/config/keys/admin-keys.js';
 import { GROUP_BOUNDS_KEYS } from '../../src/config/keys/group-bounds-keys.js';
 import { HTTP_KEYS } from '../../src/config/keys/http-keys.js';
+import { JWT_KEYS } from '../../src/config/keys/jwt-keys.js';
 import type { Keys } from '../../src/config/keys/key.js';
 import { KV_KEYS } from '../../src/config/keys/kv-keys.js';
 import { LOGGING_KEYS } from '../../src/config/keys/logging-keys.js';
@@ -20,7 +21,7 @@ import { describeConfig } from '../../src/config/loading/describe-config.js';
 import { loadConfig } from '../../src/config/loading/load-config.js';
 import { load, ROOT } from '../config-files.js';
 
-const SAMPLE = readFileSync(join(ROOT, 'iii-config.yaml'), 'utf8');
+const SAMPLE = readFileSync(join(ROOT, 'rivulet.yaml'), 'utf8');
 const DOCUMENT = readFileSync(join(ROOT, 'docs/configuration.md'), 'utf8');
 
 interface SampleEntry {
@@ -50,17 +51,17 @@ const defaultsOf = (table: Keys): Record<string, unknown> =>
 
 const plain = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
-describe('iii-config.yaml', () => {
-  const streamSample = sampleConfig('iii-stream');
+describe('rivulet.yaml', () => {
+  const streamSample = sampleConfig('rivulet-stream');
   const kvSample = (streamSample.adapter as SampleEntry).config;
-  const stateSample = sampleConfig('iii-state');
+  const stateSample = sampleConfig('rivulet-state');
 
   it.each([
-    ['iii-worker-manager', WORKER_MANAGER_KEYS, sampleConfig('iii-worker-manager')],
-    ['iii-stream', STREAM_KEYS, streamSample],
+    ['rivulet-worker-manager', WORKER_MANAGER_KEYS, sampleConfig('rivulet-worker-manager')],
+    ['rivulet-stream', STREAM_KEYS, streamSample],
     ['the kv adapter', KV_KEYS.stream, kvSample],
-    ['iii-state', STATE_KEYS, stateSample],
-    ['iii-http', HTTP_KEYS, sampleConfig('iii-http')],
+    ['rivulet-state', STATE_KEYS, stateSample],
+    ['rivulet-http', HTTP_KEYS, sampleConfig('rivulet-http')],
     ['rivulet-admin', ADMIN_KEYS, sampleConfig('rivulet-admin')],
     ['the kv adapter of state', KV_KEYS.state, (stateSample.adapter as SampleEntry).config],
   ])('has each key of %s with its default, those without one commented out', (_entry, table: Keys, sample) => {
@@ -75,7 +76,7 @@ describe('iii-config.yaml', () => {
 
   it('loads as it is, and amounts to the engine without a file', () => {
     const cwd = directoryWith();
-    const config = loadConfig({ file: join(ROOT, 'iii-config.yaml'), cwd, env: {}, lenient: false });
+    const config = loadConfig({ file: join(ROOT, 'rivulet.yaml'), cwd, env: {}, lenient: false });
     expect({ ...config, file: undefined }).toEqual(loadConfig({ cwd, env: {}, lenient: false }));
   });
 });
@@ -95,15 +96,16 @@ describe('docs/configuration.md', () => {
   };
 
   it.each([
-    ['iii-worker-manager', WORKER_MANAGER_KEYS],
+    ['rivulet-worker-manager', WORKER_MANAGER_KEYS],
     ['rbac', RBAC_KEYS],
-    ['iii-stream', STREAM_KEYS],
+    ['auth.jwt', JWT_KEYS],
+    ['rivulet-stream', STREAM_KEYS],
     ['group_bounds', GROUP_BOUNDS_KEYS],
     ['Adapter kv', KV_KEYS.stream],
     ['Adapter redis', REDIS_KEYS.stream],
-    ['iii-observability', LOGGING_KEYS],
-    ['iii-state', STATE_KEYS],
-    ['iii-http', HTTP_KEYS],
+    ['rivulet-observability', LOGGING_KEYS],
+    ['rivulet-state', STATE_KEYS],
+    ['rivulet-http', HTTP_KEYS],
     ['rivulet-admin', ADMIN_KEYS],
   ])('has a row for each key of %s, as its table in packages/engine/src/config/keys says', (heading, table) => {
     expect(rows(heading)).toEqual(expected(table));
@@ -120,6 +122,19 @@ describe('the described configuration', () => {
       expect(describeConfig(again)).toEqual(describeConfig(first));
     },
   );
+});
+
+it('pages and examples use our names of entries, but where configuration.md says where the others come from', () => {
+  const folders = ['docs', 'examples', 'ops'].map((folder) => join(ROOT, folder));
+  const files = folders.flatMap((folder) =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && !/node_modules|\/test(?:\/|$)|\/dist(?:\/|$)/.test(entry.parentPath))
+      .filter(({ name }) => /\.(?:md|mjs|ts|ya?ml|cfg|conf)$/.test(name) && !['configuration.md', 'upgrading.md'].includes(name))
+      .map(({ parentPath, name }) => join(parentPath, name)),
+  );
+  const others = /\biii-(?:worker-manager|stream|state|http|pubsub|observability)\b(?!-)/;
+  expect(files.length).toBeGreaterThan(50);
+  expect([join(ROOT, 'README.md'), ...files].filter((file) => others.test(readFileSync(file, 'utf8')))).toEqual([]);
 });
 
 it('the version of the engine is that of its package', () => {

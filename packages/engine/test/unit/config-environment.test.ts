@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ENGINE_VERSION } from '../../src/config/engine-version.js';
-import { expandEnvironment } from '../../src/config/loading/expand-environment.js';
+import { expandEnvironment } from '../../src/config/expand-environment.js';
 import { load, problemsOf } from '../config-files.js';
 
 const expand = (text: string, env: Readonly<Record<string, string | undefined>> = {}) => expandEnvironment(text, env, '9.8.7');

@@ -192,7 +192,7 @@ describe('CF-8 directories', () => {
   it('of state are checked like those of streams', () => {
     const cwd = directoryWith({ 'data/state': 'a file' });
     expect(() => inspectStoreDirectories(loadConfig({ cwd, env: {}, lenient: false }))).toThrow(
-      /iii-state file_path.*data\/state is a file/,
+      /rivulet-state file_path.*data\/state is a file/,
     );
     const other = directoryWith({ 'data/state/orders.bin': 'theirs', 'data/streams/chat.bin': 'theirs' });
     const warnings = inspectStoreDirectories(loadConfig({ cwd: other, env: {}, lenient: false }));
@@ -204,7 +204,7 @@ describe('CF-8 directories', () => {
     symlinkSync(join(cwd, 'data/streams'), join(cwd, 'data/state'));
     const config = loadConfig({ cwd, env: {}, lenient: false });
     expect(() => inspectStoreDirectories(config)).toThrow(
-      /iii-state file_path.*data\/state is .*data\/streams, the directory of iii-stream; give/,
+      /rivulet-state file_path.*data\/state is .*data\/streams, the directory of rivulet-stream; give/,
     );
   });
 });

@@ -12,8 +12,11 @@ function dependenciesOf(path: string): string[] {
   );
   return Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })
     .map(([name, version]) => /^npm:(.+)@[^@]+$/.exec(version)?.[1] ?? name)
-    .filter((name) => !name.startsWith('@rivulet/'));
+    .filter((name) => !name.startsWith('@rivulet/') && !UNSCOPED.includes(name));
 }
+
+/** Names of our packages without a scope. */
+const UNSCOPED = ['rivulet', 'create-rivulet'];
 
 const manifests = ['package.json', 'bench/package.json', ...inside('packages'), ...inside('examples')];
 

@@ -1,9 +1,11 @@
 import { directoryWith } from '@rivulet/testkit/directory-with';
 import { describe, expect, it } from 'vitest';
 import { accessHints, configWarnings, proxyHints } from '../../src/cli/doctor/access-hints.js';
+import { judgeAddresses, judgeSessions, type SeenAddresses } from '../../src/cli/doctor/address-check.js';
 import type { Finding } from '../../src/cli/doctor/finding.js';
 import { checkMachine } from '../../src/cli/doctor/machine-checks.js';
 import { loadConfig } from '../../src/config/loading/load-config.js';
+import { AddressRanges } from '../../src/structures/ip-address.js';
 
 function configOf(...entries: string[]) {
   const text = `workers:\n${entries.map((entry) => `  - ${entry}\n`).join('')}`;
@@ -53,14 +55,77 @@ describe('the doctor, about access', () => {
   });
 });
 
+describe('the doctor, about addresses behind a proxy', () => {
+  const PROXY = '10.0.0.1';
+  const seen = {
+    own: '10.9.9.9',
+    plain: { address: '203.0.113.9', peer: PROXY },
+    isFooled: false,
+    trusted: new AddressRanges([PROXY]),
+    entry: 'iii-stream',
+  };
+
+  it.each<[name: string, change: Partial<SeenAddresses>, RegExp]>([
+    ['a client behind a translation of addresses', {}, /^ok: .* as 203\.0\.113\.9, .*; check that this is the public address/],
+    ['the own address', { own: '203.0.113.9' }, /^ok: .* as 203\.0\.113\.9, and believes no forged X-Forwarded-For$/],
+    [
+      'a second proxy',
+      { plain: { address: '10.0.0.2', peer: PROXY } },
+      /^note: .*if 10\.0\.0\.2 is a proxy too, add it to trusted_proxies of iii-stream$/,
+    ],
+    ['a forged address', { isFooled: true }, /^change: each client can forge its address: .* came by 10\.0\.0\.1;/],
+    [
+      'a forged address of a trusted machine',
+      { isFooled: true, own: PROXY },
+      /^note: .*trusted_proxies of iii-stream contains .*run the doctor on a machine that is no trusted proxy/,
+    ],
+    [
+      'a trusted proxy without the header',
+      { plain: { address: PROXY, peer: PROXY } },
+      /^change: the trusted proxy 10\.0\.0\.1 names no client/,
+    ],
+    [
+      'an unknown private peer',
+      { plain: { address: 'fd00::1', peer: 'fd00::1' } },
+      /^change: all clients that come by fd00::1 count as one.* to trusted_proxies of iii-stream and let it/,
+    ],
+    [
+      'an unknown public peer',
+      { plain: { address: '192.0.2.1', peer: '192.0.2.1' } },
+      /^note: .*as 192\.0\.2\.1; if that is a proxy, add it to trusted_proxies of iii-stream$/,
+    ],
+    ['no proxy', { plain: { address: '10.9.9.9', peer: '10.9.9.9' } }, /^ok: the engine sees the own address of this client/],
+  ])('judges %s', (_name, change, message) => {
+    const { level, message: said } = judgeAddresses({ ...seen, ...change });
+    expect(`${level}: ${said}`).toMatch(message);
+  });
+
+  it('notes many clients of one private address only', () => {
+    const clients = (address: string, count: number) => Array<{ address: string; peer: string }>(count).fill({ address, peer: PROXY });
+    expect(shown(judgeSessions(clients(PROXY, 10), 'iii-stream'))).toEqual([
+      expect.stringMatching(/^note: the first 10 stream clients all have .* of iii-stream and let it/),
+    ]);
+    expect(judgeSessions(clients(PROXY, 9), 'iii-stream')).toEqual([]);
+    expect(judgeSessions(clients('203.0.113.9', 10), 'iii-stream')).toEqual([]);
+    expect(judgeSessions([...clients(PROXY, 10), ...clients('10.0.0.2', 1)], 'iii-stream')).toEqual([]);
+  });
+});
+
 describe('the doctor, about the machine', () => {
   const GIB = 1_073_741_824;
-  const machine = { descriptors: 65_536, memory: 4 * GIB, heap: 2 * GIB, node: '24.13.0', today: new Date('2026-11-30T00:00:00Z') };
+  const machine = {
+    descriptors: 65_536,
+    memory: 4 * GIB,
+    heap: 2 * GIB,
+    versions: { node: '24.13.0' },
+    today: new Date('2026-11-30T00:00:00Z'),
+  };
 
   it('is content with a good one', () => expect(shown(checkMachine(machine))).toEqual([]));
 
   it.each<[object, RegExp]>([
-    [{ node: '20.20.2' }, /^note: Node 20 gets no security fixes/],
+    [{ versions: { node: '20.20.2' } }, /^note: Node 20 gets no security fixes since 2026-04-30/],
+    [{ versions: { node: '20.20.2', bun: '1.4.5' } }, /^note: Bun 1\.4\.5 runs the engine/],
     [{ descriptors: 1_024 }, /^change: a process may open 1024 files .*ulimit -n/],
     [{ descriptors: 20_000 }, /^note: a process may open 20000 files/],
     [{ descriptors: undefined }, /^note: the limit of open files is unknown/],

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { UnsentResponses } from '../../src/http/response/unsent-responses.js';
+import { UnsentResponses } from '../../src/transport/plain/unsent-responses.js';
 
 it('E3 clients that take their responses byte by byte keep no memory from others for long', () => {
   let now = 0;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type LogFields, silentLogger } from '../../src/logging/logger.js';
+import type { Rate } from '../../src/structures/token-bucket.js';
 import { InboundLimits } from '../../src/transport/inbound-limits.js';
 import type { InboundRates } from '../../src/transport/inbound-meter.js';
 
@@ -17,14 +18,14 @@ class Reader {
 const time = { now: 0 };
 const lines: unknown[] = [];
 
-function limits(rates: InboundRates) {
+function limits(rates: InboundRates, calls?: Rate) {
   const clock = { now: () => time.now, monotonic: () => time.now };
   const note = (event: string, fields?: LogFields) => void lines.push({ event, ...fields });
-  return new InboundLimits({ listener: 'stream', rates, requests: 'joins', clock, logger: { ...silentLogger, warn: note } });
+  return new InboundLimits({ listener: 'stream', rates, calls, requests: 'joins', clock, logger: { ...silentLogger, warn: note } });
 }
 
-function connect(of: InboundLimits, identity?: string) {
-  const meter = of.meter(identity, '10.0.0.1');
+function connect(of: InboundLimits, identity?: string, address = '10.0.0.1') {
+  const meter = of.meter(identity, address);
   if (meter === undefined) throw new Error('nothing is bounded');
   const reader = new Reader();
   meter.attach(reader);
@@ -108,4 +109,33 @@ it('S21 a connection that closes is forgotten; without rates nothing is counted'
   pass(25);
   expect(vi.getTimerCount()).toBe(0);
   expect(limits({}).meter('ann', '')).toBeUndefined();
+});
+
+it('S21 calls count for the connection, for its identity and for its address, and nothing is kept before the first', () => {
+  const of = limits({}, { perSecond: 10, burst: 5 });
+  const { meter, reader } = connect(of, 'ann');
+  for (let n = 0; n < 5; n++) meter.call();
+  expect(reader.paused).toBe(false);
+  meter.call();
+  expect(reader.paused).toBe(true);
+  expect(lines).toEqual([{ event: 'rate_limited', code: 'RATE_LIMITED', listener: 'stream', of: 'calls', address: '10.0.0.1' }]);
+  // 20 connections of one address have what 20 connections may: 100 calls, of which 6 are made.
+  for (let n = 0; n < 23; n++) {
+    const other = connect(of);
+    for (let call = 0; call < 4; call++) other.meter.call();
+    expect(other.reader.paused).toBe(false);
+  }
+  const late = connect(of);
+  for (let call = 0; call < 3; call++) late.meter.call();
+  expect(late.reader.paused).toBe(true);
+  const elsewhere = connect(of, 'ann', '10.0.0.2');
+  for (let call = 0; call < 5; call++) elsewhere.meter.call();
+  expect(elsewhere.reader.paused).toBe(false);
+});
+
+it('S21 connections of one identity share their calls at all addresses', () => {
+  const of = limits({}, { perSecond: 10, burst: 1 });
+  const all = Array.from({ length: 21 }, (_, n) => connect(of, 'ann', `10.0.1.${n}`));
+  for (const { meter } of all) meter.call();
+  expect(all.filter(({ reader }) => reader.paused).length).toBe(1);
 });

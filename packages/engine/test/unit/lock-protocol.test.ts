@@ -2,6 +2,7 @@ import { Random } from '@rivulet/testkit/random';
 import { describe, expect, it } from 'vitest';
 import { BEAT_MS, type Claim, type LockPlace, type Probe, SILENCE_MS, takeLock } from '../../src/store/lmdb/env/lock-protocol.js';
 import { headOf, type LockIdentity, type LockRecord, parseLock, stateLine } from '../../src/store/lmdb/env/lock-record.js';
+import { failedProbe } from '../../src/store/lmdb/env/lock-socket.js';
 import { StoreOpenError } from '../../src/store/lmdb/env/store-open-error.js';
 
 interface Kernel {
@@ -366,4 +367,16 @@ describe('a lock file', () => {
     for (const text of ['', '\0'.repeat(200), 'null\nholding  0000000000000000\n', '{"pid":"1"}\nholding  0000000000000000\n'])
       expect(parseLock(text)).toBeUndefined();
   });
+});
+
+it.each([
+  ['ECONNREFUSED', 'dead'],
+  ['ENOENT', 'dead'],
+  ['EAGAIN', 'alive'],
+  // Bun reports a connection that the holder has closed at once in this way.
+  ['ECONNRESET', 'alive'],
+  ['EACCES', 'unclear'],
+  [undefined, 'unclear'],
+])('a connection that failed with %s says that the process is %s', (code, state) => {
+  expect(failedProbe(code)).toBe(state);
 });

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { newCallCounts } from '../../src/core/fabric/call-counts.js';
+import { TokenCounts } from '../../src/core/jwt/token-counts.js';
 import { HttpFigures } from '../../src/http/http-figures.js';
 import type { EngineParts } from '../../src/metrics/engine-parts.js';
 import { LoopDelay } from '../../src/metrics/loop-delay.js';
 import { METRICS } from '../../src/metrics/metrics.js';
 import { newCommitFigures } from '../../src/store/store-figures.js';
+import { newPageCallCounts } from '../../src/stream/calls/call-counts.js';
 import { newHubCounters } from '../../src/stream/fanout/fanout-counters.js';
 import { CountsByStream } from '../../src/stream/fanout/stream-counts.js';
+import { ReadFigures } from '../../src/stream/reading/requests/read-figures.js';
 
 /** Returns a collection whose size may be read, and nothing else: a scrape must not cost by the number of its entries. */
 function countedOnly(size: number): object {
@@ -48,13 +51,16 @@ const parts = {
       isAnythingUnavailable: false,
     },
     spool: { bytes: 1, refused: 1 },
+    reading: { eventStreams: 10_000, figures: new ReadFigures() },
+    jwt: { counts: new TokenCounts() },
+    calls: { counts: newPageCallCounts() },
     leases: { size: 1, counts: { taken: 1, ended: { left: 1, dropped: 1 }, expired: 1, refused: 1 } },
   },
   http: { requests: 1, figures: new HttpFigures() },
   stores: { stream: store, state: store },
   fabric: { counts: newCallCounts(), functions: countedOnly(1_000), triggers: countedOnly(1_000) },
   workers: countedOnly(10_000),
-  gateways: [{ rateLimited: 1 }],
+  gateways: [{ rateLimited: 1 }, { rateLimited: 1, jwt: { counts: new TokenCounts() } }],
   channels: { size: 1, held: 1, unfinishedBytes: 1 },
   descriptors: { connections: 10_000, limit: 65_536 },
   loop: new LoopDelay(),

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, it, test } from 'vitest';
 import { RedisKeys } from '../../src/store/redis/keys.js';
 import {
@@ -51,10 +49,4 @@ it('keys and arguments are passed by name, and a key of the call that is absent 
   expect(encodeGroupKeys(READ, keys, {})).toEqual(names);
   expect(encodeGroupKeys(READ, keys, { once: keys.once('k') })).toEqual([...names, keys.once('k')]);
   expect(encodeGroupKeys(WRITE, keys, {}).every((key) => typeof key === 'string')).toBe(true);
-});
-
-it('the package of the engine ships the scripts', () => {
-  const root = join(import.meta.dirname, '../..');
-  const { files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { readonly files: readonly string[] };
-  expect(files).toContain('src/store/redis/lua');
 });

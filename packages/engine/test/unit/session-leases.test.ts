@@ -12,9 +12,11 @@ it.each([
   [1013, 'dropped'],
 ])('RV-41 what a connection holds that closes with %i has %s', (code, how) => {
   const ends: string[] = [];
-  const leases = { lease: () => ({ clientData: false, update() {}, end: (each: string) => ends.push(each) }) } as unknown as Leases;
+  const leases = {
+    lease: () => ({ source: 'function', clientData: false, update() {}, end: (each: string) => ends.push(each) }),
+  } as unknown as Leases;
   const session = new SessionLeases(leases);
-  session.replace('s1', { stream: 's', group: 'g' }, { item: 'i', data: '1', graceMs: 1, clientData: false });
+  session.replace('s1', { stream: 's', group: 'g' }, { source: 'function', item: 'i', data: '1', graceMs: 1, clientData: false });
   session.closed(code);
   expect(ends).toEqual([how]);
 });

@@ -142,7 +142,7 @@ it('decision 21 who joins and leaves over and over while files are written leave
   }
   // At most one build of each kind runs at a time, however many readers join and leave.
   expect(opened).toBeLessThan(60);
-  await expect.poll(() => [world.openSnapshots, world.spool?.bytes], { timeout: 5_000 }).toEqual([0, 0]);
+  await expect.poll(() => [world.openSnapshots, world.spool?.bytes]).toEqual([0, 0]);
 });
 
 it('decision 21 readers at many positions get no more than the files may have, and each gets its state whole or begins again', async () => {
@@ -173,7 +173,7 @@ it('decision 21 readers at many positions get no more than the files may have, a
     }
     return sockets.filter((socket) => !(socket.written.some((text) => text.includes('"last":true')) && values(socket) >= 200)).length;
   };
-  await expect.poll(drained, { timeout: 20_000 }).toBe(0);
+  await expect.poll(drained).toBe(0);
   expect(sockets.flatMap(({ failures }) => failures)).toEqual([]);
 });
 
@@ -212,7 +212,7 @@ it('RV-11 a reader of positions that takes nothing of a large sync begins again 
   expect(socket.failures).toEqual([]);
   // A change makes the file out of date.
   world.publish(101);
-  await expect.poll(() => world.spool?.bytes, { timeout: 3_000 }).toBe(0);
+  await expect.poll(() => world.spool?.bytes).toBe(0);
   socket.write = (frames) => void socket.written.push(frames.toString('latin1'));
   socket.hasRoom = true;
   socket.drain();

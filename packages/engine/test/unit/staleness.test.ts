@@ -166,3 +166,43 @@ describe('RV-17', () => {
     ]);
   });
 });
+
+describe('RV-62', () => {
+  const watch = (item: string | undefined) => join({ item });
+  const at = (offset: number, epoch = 'e') => ({ epoch, offset });
+
+  beforeEach(() => void (world.flushes = false));
+
+  it('the end of a call flushes what a client of an item lacks, and confirms it', async () => {
+    const subscription = await watch('i');
+    world.publish(101);
+    world.hub.confirm(subscription, at(101));
+    expect([written(), world.hub.counters.flushes]).toEqual([['update 101', 'caught_up s1 101'], 1]);
+  });
+
+  it('a flush is left out for what the client has already', async () => {
+    const subscription = await watch('i');
+    world.publish(101);
+    world.hub.flush();
+    written();
+    world.publish(102);
+    world.hub.confirm(subscription, at(101));
+    expect([written(), world.hub.counters.flushes]).toEqual([['caught_up s1 101'], 1]);
+    await settled();
+    expect(written()).toEqual(['update 102']);
+  });
+
+  it.each<[who: string, item: string | undefined, positions: boolean, epoch: string]>([
+    ['a client of the whole group', undefined, true, 'e'],
+    ['a client without positions', 'i', false, 'e'],
+    ['a client of another history', 'i', true, 'f'],
+  ])('the end of a call leaves the batch of the turn alone for %s', async (_who, item, positions, epoch) => {
+    world.socket.positions = positions;
+    const subscription = await watch(item);
+    world.publish(101);
+    world.hub.confirm(subscription, at(101, epoch));
+    expect([written(), world.hub.counters.flushes]).toEqual([[], 0]);
+    await settled();
+    expect([written(), world.hub.counters.flushes]).toEqual([['update 101'], 1]);
+  });
+});

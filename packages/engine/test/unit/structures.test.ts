@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { collectYoungGarbage } from '../../src/core/channels/collect-young-garbage.js';
+import { collectorOf, collectYoungGarbage } from '../../src/core/channels/collect-young-garbage.js';
 import { systemClock } from '../../src/structures/clock.js';
 import { PairMap } from '../../src/structures/pair-map.js';
 import { OutboundBatch } from '../../src/transport/outbound-batch.js';
@@ -245,5 +245,9 @@ describe('a minor collection', () => {
     // V8 returns the memory in another thread.
     await expect.poll(() => before - process.memoryUsage().arrayBuffers).toBeGreaterThan(8_000_000);
     expect((globalThis as { gc?: unknown }).gc).toBeUndefined();
+  });
+
+  it('does nothing on a runtime without that function, such as Bun', () => {
+    expect(() => collectorOf(undefined)({ type: 'minor' })).not.toThrow();
   });
 });

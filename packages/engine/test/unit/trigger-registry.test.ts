@@ -24,7 +24,7 @@ it('a binding that waits for a type of an entry which the configuration does not
   const registry = new TriggerRegistry({ ...silentLogger, warn: (event, fields) => void lines.push([event, fields]) });
   for (const type of ['subscribe', 'subscribe', 'cron', 'of a worker']) registry.register({ ...durable(type), type });
   expect(lines).toEqual([
-    ['trigger_type_not_here', { type: 'subscribe', remedy: 'list iii-pubsub in the configuration; its bindings wait until then' }],
+    ['trigger_type_not_here', { type: 'subscribe', remedy: 'list rivulet-pubsub in the configuration; its bindings wait until then' }],
     ['trigger_type_not_here', { type: 'cron', remedy: 'bindings of this type never fire here' }],
   ]);
 });

@@ -58,6 +58,7 @@ describe('the path of an upgrade', () => {
 
   it.each([
     '/stream/%ZZ/x',
+    '/stream/rivulet::calls/x',
     '/stream/a/%',
     '/stream/a/%E',
     '/stream/%C0%80/x',

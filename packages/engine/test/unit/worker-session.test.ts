@@ -8,6 +8,7 @@ import { systemClock } from '../../src/structures/clock.js';
 
 const NO_CONNECTION = {
   remoteAddress: '127.0.0.1',
+  peerAddress: '127.0.0.1',
   write() {},
   writeFrame() {},
   buffered: 0,

@@ -57,6 +57,7 @@ function decodeInvocation(frame: JsonObject): Decoded<EngineMessage> {
     data: field(frame, 'data') ?? null,
     metadata: optionalField(frame, 'metadata'),
     caller: optionalField(frame, '_caller'),
+    isWrapped: field(frame, '_wrapped') === true || undefined,
     traceparent: stringField(frame, 'traceparent'),
     baggage: stringField(frame, 'baggage'),
   });

@@ -1,8 +1,8 @@
 import { parseJson } from '../json/guards.js';
 import { field, isJsonObject, isRegistryId, type JsonObject, optionalField, stringField } from '../json/json-fields.js';
 import { exceedsDepth } from '../json/json-scan.js';
-import type { StreamServerMessage, SyncPosition } from '../messages/stream-frames.js';
-import { ID_BYTES, JSON_DEPTH, SERVER_FRAME_CHARS } from '../shared-limits.js';
+import type { GroupPosition, StreamServerMessage, SyncPosition } from '../messages/stream-frames.js';
+import { CALL_CONFIRMS, ID_BYTES, JSON_DEPTH, SERVER_FRAME_CHARS } from '../shared-limits.js';
 
 export type DecodedStreamFrame =
   | { readonly kind: 'message'; readonly message: StreamServerMessage }
@@ -62,11 +62,18 @@ function readControl(type: string, frame: JsonObject): StreamServerMessage | 'un
       return { type, subscriptionId, after, through, count: offsetField(data, 'count') };
     }
     case 'error': {
-      const code = stringField(data, 'code');
-      const message = stringField(data, 'message') ?? '';
-      return code === undefined
-        ? undefined
-        : { type, subscriptionId: named ? subscriptionId : undefined, code: code.slice(0, MOST_TYPE), message };
+      const error = readError(data);
+      return error === undefined ? undefined : { type, subscriptionId: named ? subscriptionId : undefined, ...error };
+    }
+    case 'result':
+    case 'call_error': {
+      const callId = idField(data, 'callId');
+      if (callId === undefined) return undefined;
+      const positions = readPositions(field(data, 'positions'));
+      if (type === 'result') return { type, callId, result: field(data, 'result') ?? null, positions };
+      const error = readError(data);
+      if (error === undefined) return undefined;
+      return { type, callId, ...error, errorId: stringField(data, 'errorId'), ran: field(data, 'ran') === true || undefined, positions };
     }
     case 'refreshed':
       return data === given ? { type, expiresAtMs: offsetField(data, 'expiresAtMs') } : undefined;
@@ -77,6 +84,26 @@ function readControl(type: string, frame: JsonObject): StreamServerMessage | 'un
     default:
       return 'unknown';
   }
+}
+
+function readError(data: JsonObject): { readonly code: string; readonly message: string } | undefined {
+  const code = stringField(data, 'code');
+  return code === undefined ? undefined : { code: code.slice(0, MOST_TYPE), message: stringField(data, 'message') ?? '' };
+}
+
+/** Reads the positions of a call. An entry that can't be read counts as a position that the engine can't state. */
+function readPositions(list: unknown): readonly (GroupPosition | undefined)[] {
+  return Array.isArray(list) ? list.slice(0, CALL_CONFIRMS).map(readPosition) : [];
+}
+
+function readPosition(entry: unknown): GroupPosition | undefined {
+  if (!isJsonObject(entry)) return undefined;
+  const streamName = idField(entry, 'streamName');
+  const groupId = idField(entry, 'groupId');
+  const epoch = readEpoch(entry);
+  const offset = offsetField(entry, 'offset');
+  if (streamName === undefined || groupId === undefined || epoch === undefined || offset === undefined) return undefined;
+  return { streamName, groupId, epoch, offset };
 }
 
 function readStream(frame: JsonObject): StreamServerMessage | 'unknown' | undefined {

@@ -5,23 +5,25 @@ import { scanJson } from '../json/json-scan.js';
 import { LIMITS } from '../limits.js';
 import type { StreamClientMessage } from '../messages/stream-messages.js';
 import { readSince } from '../position.js';
+import { readCall, refuseCall, refuseText } from './decode-stream-call.js';
 import type { Decoded } from './decoded.js';
 
 /** Decodes one text or binary frame of a stream client. Returns a result for any string, and never throws. */
 export function decodeStreamMessage(text: string): Decoded<StreamClientMessage> {
   if (text.trim() === '') return { kind: 'ignored', reason: 'blank' };
   const scan = scanJson(text);
-  if (scan.kind === 'refused') return invalid(scan.reason);
-  if (exceedsKeys(text, LIMITS.guestKeys)) return invalid(tooManyKeys(LIMITS.guestKeys));
+  if (scan.kind === 'refused') return refuseText(text, scan.reason);
+  if (exceedsKeys(text, LIMITS.guestKeys)) return refuseText(text, tooManyKeys(LIMITS.guestKeys));
   const frame = parseJson(text);
   if (frame === undefined) return invalid('not JSON');
   if (!isJsonObject(frame)) return invalid('not a JSON object');
   const type = stringField(frame, 'type');
-  if (type !== 'join' && type !== 'leave' && type !== 'refresh' && type !== 'lease')
+  if (type !== 'join' && type !== 'leave' && type !== 'refresh' && type !== 'lease' && type !== 'call')
     return { kind: 'ignored', reason: 'unknown_type', type: excerpt(type ?? '') };
   const data = field(frame, 'data');
-  if (!isJsonObject(data)) return invalid('data must be an object');
+  if (!isJsonObject(data)) return type === 'call' ? refuseCall('data must be an object') : invalid('data must be an object');
   if (type === 'refresh') return readRefresh(data);
+  if (type === 'call') return readCall(data, scan.inexactNumbers);
   if (type === 'lease') return scan.inexactNumbers ? invalid('a number is beyond what JSON carries exactly') : readLease(data);
   return readSubscription(type, data);
 }

@@ -9,6 +9,8 @@ export type Undecodable =
       readonly reason: string;
       readonly invocationId?: string;
       readonly functionId?: string;
+      /** The frame was a `call` of a stream client. Its id is `undefined` if it could not be read. */
+      readonly call?: { readonly callId: string | undefined };
       /** The frame was the answer to this call. The call gets no other answer. */
       readonly answerTo?: string;
       readonly trigger?: RefusedTrigger;

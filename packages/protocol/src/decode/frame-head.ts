@@ -14,11 +14,11 @@ const COMMA = 44;
 const COLON = 58;
 
 /**
- * Returns the values of some keys at the top of a JSON object. It works for a text that is refused or is no JSON, so that the engine can
- * answer the peer that waits. It makes one pass without recursion. It skips nested values and values above a bound. The last value of a
- * repeated key counts, as in `JSON.parse`. The result is empty for a text that is not one whole object.
+ * Returns the values of some keys at the top of a JSON object, or of the objects in it (`level` 2). It works for a text that is refused or
+ * is no JSON, so that the engine can answer the peer that waits. It makes one pass without recursion. It skips nested values and values
+ * above a bound. The last value of a repeated key counts, as in `JSON.parse`. The result is empty for a text that is not one whole object.
  */
-export function readFrameHead(text: string, keys: ReadonlySet<string>): JsonObject {
+export function readFrameHead(text: string, keys: ReadonlySet<string>, level: 1 | 2 = 1): JsonObject {
   const none = Object.create(null) as Record<string, unknown>;
   const start = skipSpace(text, 0);
   if (text[start] !== '{') return none;
@@ -38,7 +38,7 @@ export function readFrameHead(text: string, keys: ReadonlySet<string>): JsonObje
     if (code === QUOTE) {
       const close = endOfString(text, at);
       if (close === text.length) return none;
-      if (depth === 1 && value < 0) {
+      if (depth === level && value < 0) {
         const name = parse(text.slice(at, close + 1), close + 1 - at, KEY_UNITS);
         key = typeof name === 'string' && keys.has(name) ? name : undefined;
       }
@@ -46,14 +46,14 @@ export function readFrameHead(text: string, keys: ReadonlySet<string>): JsonObje
     } else if (isOpening(code)) {
       depth++;
     } else if (isClosing(code)) {
-      if (depth === 1) take(at);
+      if (depth === level) take(at);
       if (--depth === 0) {
         ended = skipSpace(text, at + 1) === text.length;
         break;
       }
-    } else if (depth === 1 && code === COLON) {
+    } else if (depth === level && code === COLON) {
       value = at + 1;
-    } else if (depth === 1 && code === COMMA) {
+    } else if (depth === level && code === COMMA) {
       take(at);
     }
   }

@@ -1,4 +1,6 @@
+import type { ErrorBody } from '../errors.js';
 import type { JsonText } from '../json/json-text.js';
+import type { GroupPosition } from '../messages/stream-frames.js';
 import type { StreamEffect, SyncReason } from '../messages/stream-messages.js';
 
 /**
@@ -92,4 +94,28 @@ function changeTail({ created, offset, through }: ChangeFrame): string {
 
 function syncTail({ offset, epoch, reason }: Pick<SyncFrame, 'offset' | 'epoch' | 'reason'>): string {
   return `,"offset":${offset},"epoch":${JSON.stringify(epoch)}${reason === undefined ? '' : `,"reason":"${reason}"`}}`;
+}
+
+/** The positions that the answer to a call has. `undefined` in the list becomes `null`. */
+type CallPositions = readonly (GroupPosition | undefined)[];
+
+/** Writes the result of a call. A `result` that is `undefined` is left out, which clients read as `null`. */
+export function encodeCallResult(callId: string, result: JsonText | undefined, positions: CallPositions): string {
+  const value = result === undefined ? '' : `,"result":${result}`;
+  return `{"type":"result","data":{"callId":${JSON.stringify(callId)}${value}${positionsTail(positions)}}}`;
+}
+
+/** Writes the error of a call. `ran`: the function ran, so the code is its own. */
+export function encodeCallError(
+  callId: string,
+  { code, message, error_id: errorId }: ErrorBody,
+  positions: CallPositions = [],
+  ran?: true,
+): string {
+  const error = JSON.stringify({ callId, code, message, errorId, ran });
+  return `{"type":"call_error","data":${error.slice(0, -1)}${positionsTail(positions)}}}`;
+}
+
+function positionsTail(positions: CallPositions): string {
+  return positions.length === 0 ? '' : `,"positions":${JSON.stringify(positions)}`;
 }

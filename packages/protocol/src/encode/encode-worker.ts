@@ -14,6 +14,8 @@ export interface InvokeFrame {
   readonly metadata?: unknown;
   /** The caller, sent as `_caller`. Absent for a trusted worker. SDK 0.25 has a `caller` of its own, so the name must differ. */
   readonly caller?: JsonText | undefined;
+  /** Whether the payload of a page is the member `value` of `data`, because it is no object. Sent as `_wrapped`. @default false */
+  readonly isWrapped?: boolean;
   readonly traceparent?: string | undefined;
   readonly baggage?: string | undefined;
 }
@@ -24,6 +26,7 @@ export function encodeInvoke(frame: InvokeFrame): string {
   text += trace(frame);
   if (frame.metadata !== undefined && frame.metadata !== null) text += `,"metadata":${JSON.stringify(frame.metadata)}`;
   if (frame.caller !== undefined) text += `,"_caller":${frame.caller}`;
+  if (frame.isWrapped === true) text += ',"_wrapped":true';
   return `${text}}`;
 }
 

@@ -20,6 +20,8 @@ export interface Invocation {
   readonly metadata: unknown;
   /** The caller, as the engine describes it. `undefined` for a trusted worker. */
   readonly caller: unknown;
+  /** Whether the payload is the member `value` of `data`: a page called with another payload than an object. */
+  readonly isWrapped: true | undefined;
   readonly traceparent: string | undefined;
   readonly baggage: string | undefined;
 }

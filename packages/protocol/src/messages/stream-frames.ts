@@ -1,4 +1,4 @@
-import type { StreamEffect } from './stream-messages.js';
+import type { StreamEffect, StreamTarget } from './stream-messages.js';
 
 /**
  * The frames that an engine sends to a stream client. The members about positions are `undefined` in the frames of servers without
@@ -16,13 +16,10 @@ export type StreamServerMessage =
   | StreamCaughtUpFrame
   | StreamGapFrame
   | StreamErrorFrame
+  | StreamResultFrame
+  | StreamCallErrorFrame
   | { readonly type: 'refreshed'; readonly expiresAtMs: number | undefined }
   | { readonly type: 'expiring'; readonly expiresAtMs: number };
-
-export interface StreamTarget {
-  readonly streamName: string;
-  readonly groupId: string;
-}
 
 export interface StreamChangeFrame extends StreamTarget {
   readonly type: StreamEffect;
@@ -121,4 +118,30 @@ export interface StreamErrorFrame {
   readonly subscriptionId: string | undefined;
   readonly code: string;
   readonly message: string;
+}
+
+/** The position of a group after a call (rule RV-62). */
+export interface GroupPosition extends StreamTarget, SyncPosition {}
+
+/** The result of a call (rule RV-61). */
+export interface StreamResultFrame {
+  readonly type: 'result';
+  readonly callId: string;
+  /** `null` if the function returned nothing. */
+  readonly result: unknown;
+  /** The positions of the groups of `confirm`, in their order. `undefined` in the list: the engine can't state the position. */
+  readonly positions: readonly (GroupPosition | undefined)[];
+}
+
+/** The error of a call. The function may have written before it failed, so the frame has positions too. */
+export interface StreamCallErrorFrame {
+  readonly type: 'call_error';
+  readonly callId: string;
+  readonly code: string;
+  readonly message: string;
+  /** The id of the line in the log of the engine, if the message hides the cause. */
+  readonly errorId: string | undefined;
+  /** Whether the function ran, so that the code is its own. The engine has codes of the same name that mean that it did not run. */
+  readonly ran?: true | undefined;
+  readonly positions: readonly (GroupPosition | undefined)[];
 }

@@ -4,6 +4,7 @@ import { decodeStreamMessage } from '../../src/decode/decode-stream.js';
 import type { Undecodable } from '../../src/decode/decoded.js';
 import { isRegistryId } from '../../src/json/json-fields.js';
 import { LIMITS } from '../../src/limits.js';
+import type { StreamClientMessage } from '../../src/messages/stream-messages.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -185,6 +186,11 @@ describe('properties', () => {
     { requiredKeys: [] },
   );
 
+  function isWithinBounds(message: StreamClientMessage): boolean {
+    if (message.type === 'refresh') return message.token.length <= LIMITS.tokenChars;
+    return isRegistryId(message.type === 'call' ? message.functionId : message.subscriptionId);
+  }
+
   function answers(frame: string): boolean {
     const decoded = decodeStreamMessage(frame);
     switch (decoded.kind) {
@@ -193,9 +199,7 @@ describe('properties', () => {
       case 'ignored':
         return (decoded.type ?? '').length <= 64;
       case 'message':
-        return decoded.message.type === 'refresh'
-          ? decoded.message.token.length <= LIMITS.tokenChars
-          : isRegistryId(decoded.message.subscriptionId);
+        return isWithinBounds(decoded.message);
       default:
         return decoded satisfies never;
     }

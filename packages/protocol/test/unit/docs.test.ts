@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { CLOSE_CODES } from '../../src/close-codes.js';
+import { PEER_ERROR_CODES } from '../../src/error-docs.js';
 import { ERROR_CODES } from '../../src/errors.js';
 import { LIMITS } from '../../src/limits.js';
 
@@ -52,6 +53,13 @@ describe('docs/errors.md', () => {
   it('has one row for every close code, in order, with its meaning and whether to reconnect, and no other row', () => {
     const owed = Object.values(CLOSE_CODES).map(({ code, when, reconnect }) => [String(code), when, yesOrNo(reconnect)]);
     expect(closes.map(withoutLast)).toEqual(owed);
+  });
+
+  it('has one row for every code that only the client and the SDK use, in order, and no other row', () => {
+    const rows = tableOf('errors.md', 'Code', 'From', 'Meaning', 'Remedy of the caller');
+    expect(rows.map(([entry]) => entry)).toEqual(PEER_ERROR_CODES.map(entryOf));
+    expect(rows.filter((row) => row.length !== 4 || lastOf(row) === '')).toEqual([]);
+    expect(PEER_ERROR_CODES.filter((code) => code in ERROR_CODES)).toEqual([]);
   });
 
   it('says Reserved of exactly the codes that no source names', () => {

@@ -1,4 +1,4 @@
-import { LIMITS, percentEncode } from '@rivulet/protocol';
+import { JSON_DEPTH, percentEncode } from '@rivulet/protocol';
 import type { StreamChannelRef } from './types.js';
 
 export function isChannelRef(value: unknown): value is StreamChannelRef {
@@ -13,7 +13,7 @@ export function replaceRefs(value: unknown, open: (ref: StreamChannelRef) => unk
 }
 
 function replace(value: unknown, open: (ref: StreamChannelRef) => unknown, depth: number): unknown {
-  if (typeof value !== 'object' || value === null || depth > LIMITS.jsonDepth) return value;
+  if (typeof value !== 'object' || value === null || depth > JSON_DEPTH) return value;
   if (isChannelRef(value)) return open(value);
   // The payload was parsed for this call only, so it can be changed in place.
   const holder = value as Record<string, unknown>;

@@ -1,4 +1,4 @@
-import { ERROR_DOCS, LIMITS } from '@rivulet/protocol';
+import { ERROR_DOCS, WORKER_LOG_CHARS } from '@rivulet/protocol';
 
 /**
  * The codes of the SDK itself. Codes of the engine and of handlers pass through unchanged. docs/sdk.md has the same rows, and a test
@@ -77,7 +77,7 @@ export function detailOf({ code, message }: { readonly code: string; readonly me
 /** Returns the text of a thrown value. The value may have no text, or may throw when it is read. */
 export function messageOf(error: unknown): string {
   try {
-    return String(error instanceof Error ? error.message : error).slice(0, LIMITS.workerLogChars);
+    return String(error instanceof Error ? error.message : error).slice(0, WORKER_LOG_CHARS);
   } catch {
     return 'a value without a text';
   }

@@ -17,14 +17,14 @@ interface Terms {
    * The milliseconds after which the item is deleted, from 1,000 to 30 days.
    * @default the item is permanent
    */
-  ttlMs?: number;
+  ttlMs?: number | undefined;
   /** A key of up to 256 bytes. A repeated call with the same key writes nothing. It returns the first result with `replayed: true`. */
-  idempotencyKey?: string;
+  idempotencyKey?: string | undefined;
   /**
    * Whether the result has the new version of the item.
    * @default false
    */
-  withVersions?: boolean;
+  withVersions?: boolean | undefined;
 }
 
 /**
@@ -76,9 +76,9 @@ export interface ListOptions {
 interface AnyOptions {
   ifVersion?: string | undefined;
   ifAbsent?: true | undefined;
-  ttlMs?: number;
-  idempotencyKey?: string;
-  withVersions?: boolean;
+  ttlMs?: number | undefined;
+  idempotencyKey?: string | undefined;
+  withVersions?: boolean | undefined;
 }
 
 /** A misspelt option must not be lost: without `ttlMs` an item would be permanent. The engine checks what the values mean. */
@@ -90,9 +90,12 @@ const RULES = {
   withVersions: 'a boolean or null',
 } satisfies Record<keyof AnyOptions, string>;
 
+/** The members of a write of a batch. `batchWrite` reads the first ones itself; here they are for the hint about an unknown member. */
+const WRITE_RULES = { type: 'a string', itemId: 'a string', data: 'any value', ops: 'an object', ...RULES };
+
 /** Returns the options as the engine reads them; JSON leaves out those that are not given. Throws `INVALID_ARGUMENTS` for a wrong one. */
-export function payloadOf(options: AnyOptions = {}): object {
-  const wrong = wrongOption(options, RULES);
+export function payloadOf(options: AnyOptions = {}, rules: Readonly<Record<string, string>> = RULES): object {
+  const wrong = wrongOption(options, rules);
   if (wrong !== undefined) throw sdkError('INVALID_ARGUMENTS', wrong);
   const { ifVersion, ifAbsent, ttlMs, idempotencyKey, withVersions } = options;
   return {
@@ -107,5 +110,5 @@ export function payloadOf(options: AnyOptions = {}): object {
 export function batchWrite<TData>(write: BatchWrite<TData>): object {
   const { type, itemId, data, ops, ...options } = write as BatchWrite<TData> & { data?: TData; ops?: UpdateOp[] };
   const content = type === 'set' ? { data } : type === 'update' ? { ops } : {};
-  return { type, item_id: itemId, ...content, ...payloadOf(options) };
+  return { type, item_id: itemId, ...content, ...payloadOf(options, WRITE_RULES) };
 }

@@ -9,7 +9,8 @@ export type StreamChannelRef = { channel_id: string; access_key: string; directi
 /**
  * The caller of a function, as the engine describes it.
  *
- * - `guest`: a guest session, such as a page. `identity` and `context` come from the auth function.
+ * - `guest`: a guest session. `identity` and `context` come from the auth function.
+ * - `page`: a client of the stream port, such as a page. `idempotency_key` is for the writes of the function: a repeated call has the same.
  * - `worker`: a trusted worker that calls for itself.
  * - `http`: an HTTP request.
  * - `trigger`: another trigger.
@@ -17,6 +18,14 @@ export type StreamChannelRef = { channel_id: string; access_key: string; directi
  */
 export type FunctionCaller<TContext = unknown> =
   | { kind: 'guest'; worker_id: string | null; session_id: string | null; identity: string | null; context: TContext }
+  | {
+      kind: 'page';
+      worker_id: null;
+      session_id: string | null;
+      identity: string | null;
+      context: TContext;
+      idempotency_key: string | undefined;
+    }
   | { kind: 'worker'; worker_id: string | undefined }
   | { kind: 'http' }
   | { kind: 'trigger' }

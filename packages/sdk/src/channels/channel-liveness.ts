@@ -4,7 +4,8 @@ export interface ChannelLiveness {
   readonly everyMs: number;
   /**
    * The milliseconds without a byte of the engine after which the socket is dead. Time in which the engine may be silent does not count.
-   * The watch notices it up to twice `everyMs` later.
+   * The watch notices it up to twice `everyMs` later. A check that comes late counts as twice `everyMs` at most, because bytes may lie
+   * unread in the kernel after a blocked event loop.
    */
   readonly silentMs: number;
 }
@@ -27,16 +28,19 @@ export interface Watched {
 export function watch(socket: Watched, { everyMs, silentMs }: ChannelLiveness): () => void {
   let received = socket.received;
   let rested = false;
-  let heardAt = performance.now();
+  let silentFor = 0;
+  let lookedAt = performance.now();
   let timer: ReturnType<typeof setTimeout>;
   const look = () => {
     const now = performance.now();
     const { resting } = socket;
     // After a rest, the silence begins at the first check after it.
-    if (resting || rested || socket.received !== received) heardAt = now;
+    const isQuiet = !resting && !rested && socket.received === received;
+    silentFor = isQuiet ? silentFor + Math.min(now - lookedAt, 2 * everyMs) : 0;
+    lookedAt = now;
     rested = resting;
     received = socket.received;
-    if (now - heardAt >= silentMs) return socket.drop(`nothing came for ${silentMs} ms`);
+    if (silentFor >= silentMs) return socket.drop(`nothing came for ${silentMs} ms`);
     socket.ping();
     timer = setTimeout(look, everyMs);
   };

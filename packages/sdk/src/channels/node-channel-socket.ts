@@ -38,17 +38,23 @@ export function openChannelSocket(options: ChannelSocketOptions): WebSocket {
     ...(closeTimeoutMs === undefined ? {} : { closeTimeout: closeTimeoutMs }),
   };
   const socket = new WebSocket(url, socketOptions);
-  let raw: Socket | undefined;
-  socket.once('upgrade', (response) => {
+  let raw: Socket | null | undefined;
+  let heard = 0;
+  const hear = () => {
+    heard++;
+  };
+  socket.once('upgrade', (response: { readonly socket?: Socket | null }) => {
     raw = response.socket;
-    raw.setKeepAlive(true, KEEP_ALIVE_MS);
+    raw?.setKeepAlive(true, KEEP_ALIVE_MS);
+    // Bun replaces `ws` by a class of its own, which shows no socket. There only whole messages count.
+    if (raw == null) for (const event of ['message', 'ping', 'pong']) socket.on(event, hear);
   });
   socket.once('open', () => {
     let pinged: string | undefined;
     const unwatch = watch(
       {
         get received() {
-          return raw?.bytesRead ?? 0;
+          return raw?.bytesRead ?? heard;
         },
         get resting() {
           return resting(socket);

@@ -1,5 +1,5 @@
 import type { OpenSocket } from '@rivulet/client/connection';
-import { LIMITS } from '@rivulet/protocol';
+import { WORKER_OUTBOUND_BYTES } from '@rivulet/protocol';
 import { WebSocket } from 'ws';
 
 const HANDSHAKE_MS = 10_000;
@@ -11,7 +11,7 @@ export function openNodeSocket(headers: Readonly<Record<string, string>>): OpenS
       headers,
       perMessageDeflate: false,
       handshakeTimeout: HANDSHAKE_MS,
-      maxPayload: LIMITS.workerOutboundBytes,
+      maxPayload: WORKER_OUTBOUND_BYTES,
     });
     let why = '';
     socket.on('open', () => events.onOpen());

@@ -1,4 +1,4 @@
-import { isRegistryId, LIMITS } from '@rivulet/protocol';
+import { isRegistryId, REGISTRATIONS_PER_WORKER, REGISTRY_ID_BYTES } from '@rivulet/protocol';
 import { sdkError } from '../api/errors.js';
 
 export function checkUrl(text: string): void {
@@ -23,7 +23,7 @@ export function isReadableOnTheWay(text: string): boolean {
 
 export function checkId(id: string): void {
   if (typeof id !== 'string' || id.trim() === '') throw sdkError('INVALID_ARGUMENTS', 'id is required');
-  if (!isRegistryId(id)) throw sdkError('INVALID_ARGUMENTS', `the id is longer than ${LIMITS.registryIdBytes} bytes`);
+  if (!isRegistryId(id)) throw sdkError('INVALID_ARGUMENTS', `the id is longer than ${REGISTRY_ID_BYTES} bytes`);
 }
 
 /** Throws for a misspelt `config`. A trigger without its config would fire for everything. */
@@ -48,6 +48,5 @@ export function checkTimeout(timeoutMs: unknown, functionId?: string): void {
 }
 
 export function checkBound(size: number, what: string): void {
-  if (size >= LIMITS.registrationsPerWorker)
-    throw sdkError('OVERLOADED', `a worker registers at most ${LIMITS.registrationsPerWorker} ${what}`);
+  if (size >= REGISTRATIONS_PER_WORKER) throw sdkError('OVERLOADED', `a worker registers at most ${REGISTRATIONS_PER_WORKER} ${what}`);
 }

@@ -1,5 +1,12 @@
 import { Connection, type ConnectionState, DEFAULT_BACKOFF, type Dropped, OutboundQueue, type Send } from '@rivulet/client/connection';
-import { decodeEngineMessage, type EngineMessage, LIMITS, percentEncode, utf8Length } from '@rivulet/protocol';
+import {
+  decodeEngineMessage,
+  type EngineMessage,
+  percentEncode,
+  utf8Length,
+  WORKER_MESSAGE_BYTES,
+  WORKER_OUTBOUND_BYTES,
+} from '@rivulet/protocol';
 import { InvocationError, messageOf, type SdkErrorCode, sdkError } from '../api/errors.js';
 import type { InitOptions, TriggerRequest } from '../api/types.js';
 import { Calls } from './calls.js';
@@ -71,7 +78,7 @@ export class EngineLink {
     this.#warnings = warnings;
     this.#noConnection = new NoConnection(url);
     this.#calls = new Calls(() => this.#noConnection.text);
-    this.maxMessageBytes = options.maxMessageBytes ?? LIMITS.workerMessageBytes;
+    this.maxMessageBytes = options.maxMessageBytes ?? WORKER_MESSAGE_BYTES;
     if (isReadableOnTheWay(url)) warnings.report('INSECURE_URL', 'ws: to another machine can be read on the way: use wss:');
     try {
       this.#connection = this.#connect(url, platform);
@@ -220,7 +227,7 @@ export class EngineLink {
         multiplier: backoffMultiplier ?? DEFAULT_BACKOFF.multiplier,
       },
       maxAttempts: maxRetries === undefined || maxRetries < 0 ? Number.POSITIVE_INFINITY : maxRetries,
-      outbound: { messages: this.#options.maxQueuedCalls ?? DEFAULT_QUEUED, units: LIMITS.workerOutboundBytes },
+      outbound: { messages: this.#options.maxQueuedCalls ?? DEFAULT_QUEUED, units: WORKER_OUTBOUND_BYTES },
       ...(platform.keepAlive === undefined ? {} : { keepAlive: platform.keepAlive }),
     });
   }

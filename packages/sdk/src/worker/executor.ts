@@ -3,7 +3,7 @@ import { utf8Length } from '@rivulet/protocol';
 import { messageOf, type SdkErrorCode } from '../api/errors.js';
 import type { Metadata } from '../api/types.js';
 import { Bindings } from './bindings.js';
-import { callerOf } from './caller.js';
+import { callerOf, inputOf } from './caller.js';
 import type { RegisteredFunction, RegisteredTriggerType } from './registrations.js';
 import { errorBodyOf } from './thrown.js';
 
@@ -57,7 +57,7 @@ export class Executor {
       return this.#refuse(call, reply, 'OVERLOADED', `the worker runs ${this.#running} handlers; call again later`);
     this.#track(async () =>
       this.#answer(call, reply, () =>
-        invocable.run(this.#options.revive(call.data), call.metadata as Metadata | undefined, { caller: callerOf(call) }),
+        invocable.run(this.#options.revive(inputOf(call)), call.metadata as Metadata | undefined, { caller: callerOf(call) }),
       ),
     );
   }

@@ -9,6 +9,17 @@ const STACK_UNITS = 16_384;
  * `sqlState`.
  */
 const PLAIN_MEMBERS = new Set(['code', 'message', 'name', 'stack', 'cause', 'function_id', 'stacktrace']);
+/** The hidden members that the runtime adds to each `Error`: Safari and Bun the first five, Firefox the others. */
+const RUNTIME_MEMBERS = new Set([
+  'line',
+  'column',
+  'sourceURL',
+  'originalLine',
+  'originalColumn',
+  'fileName',
+  'lineNumber',
+  'columnNumber',
+]);
 /** The codes of Node, of TLS and of common libraries. The messages of such errors name files, hosts and values. */
 const FOREIGN_CODE = /^(?:E[A-Z0-9]+$|ERR_|ABORT_ERR|UND_ERR_|WS_ERR_|HPE_|SQLITE_|\d)|CERT|SIGNATURE/;
 
@@ -41,5 +52,9 @@ function answerOf(thrown: unknown): ErrorBody | undefined {
 function isAnswer(error: Error, code: string): boolean {
   // Another copy of this package, or the official SDK, has a class of its own for the same error.
   if (error.name === 'InvocationError' || error.name === 'IIIInvocationError') return true;
-  return !FOREIGN_CODE.test(code) && Object.getOwnPropertyNames(error).every((name) => PLAIN_MEMBERS.has(name));
+  return !FOREIGN_CODE.test(code) && Object.entries(Object.getOwnPropertyDescriptors(error)).every(isPlain);
+}
+
+function isPlain([name, { enumerable }]: [string, PropertyDescriptor]): boolean {
+  return PLAIN_MEMBERS.has(name) || (enumerable !== true && RUNTIME_MEMBERS.has(name));
 }

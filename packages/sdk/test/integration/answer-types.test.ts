@@ -14,6 +14,7 @@ const TYPES: Readonly<Record<string, string>> = {
   'app::auth': 'WorkerAuth',
   'app::stream-auth': 'StreamAuth',
   'app::may-join': 'Join',
+  'app::here': 'Join',
 };
 
 const HEAD = `

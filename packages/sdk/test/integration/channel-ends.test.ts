@@ -110,6 +110,40 @@ test('a reader on a network that has gone silent fails', async () => {
   await expect(read).rejects.toMatchObject({ code: 'CHANNEL_LOST', message: 'CHANNEL_LOST: nothing came for 100 ms' });
 });
 
+/** Makes the sockets of `ws` hide their connection, as the `ws` of Bun does. */
+function hideConnections(): void {
+  // oxlint-disable-next-line typescript/unbound-method
+  const { emit } = WebSocket.prototype;
+  const spy = vi.spyOn(WebSocket.prototype, 'emit').mockImplementation(function (this: WebSocket, event, ...values: unknown[]) {
+    return emit.call(this, event, ...(event === 'upgrade' ? [{ socket: null }] : values));
+  });
+  onTestFinished(() => {
+    spy.mockRestore();
+  });
+}
+
+test('a channel carries everything over sockets without a visible connection', async () => {
+  hideConnections();
+  const { writer, reader } = await openChannel();
+  const read = reader.readAll();
+  for (let n = 0; n < 8; n++) writer.stream.write(Buffer.alloc(CHUNK));
+  writer.stream.end();
+  expect((await read).length).toBe(8 * CHUNK);
+});
+
+test('a reader without a visible connection is heard by its messages and pongs, and fails when nothing comes', async () => {
+  hideConnections();
+  const { workerUrl, readerRef, writer } = await openChannel();
+  const proxy = await HalfOpenProxy.to(workerUrl);
+  const reader = new ChannelReader(proxy.url, readerRef, { everyMs: 10, silentMs: 100 });
+  const begun = new Promise((resolve) => reader.stream.once('data', resolve));
+  writer.stream.write('x');
+  await begun;
+  const read = reader.readAll();
+  await fallSilent(proxy);
+  await expect(read).rejects.toMatchObject({ code: 'CHANNEL_LOST', message: 'CHANNEL_LOST: nothing came for 100 ms' });
+});
+
 test('a writer of which everything was taken fails on a network that has gone silent', async () => {
   const { workerUrl, writerRef, reader } = await openChannel();
   const proxy = await HalfOpenProxy.to(workerUrl);
@@ -121,7 +155,7 @@ test('a writer of which everything was taken fails on a network that has gone si
   const lost = new Promise<Error>((resolve) => writer.stream.once('error', resolve));
   writer.stream.write('x');
   reader.stream.resume();
-  await vi.waitFor(() => expect(pong.mock.calls.some(([event, data]) => event === 'pong' && String(data) === '1')).toBe(true));
+  await expect.poll(() => pong.mock.calls.some(([event, data]) => event === 'pong' && String(data) === '1')).toBe(true);
   await fallSilent(proxy);
   expect(await lost).toMatchObject({ code: 'CHANNEL_LOST', message: 'CHANNEL_LOST: nothing came for 100 ms' });
 });

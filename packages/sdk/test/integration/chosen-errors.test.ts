@@ -9,11 +9,20 @@ class OwnError extends Error {
   readonly code = 'NOT_OWNER';
 }
 
+/** Returns a chosen error with members that a runtime adds to each error. */
+function withHidden(members: object): Error {
+  const hidden = Object.entries(members).map(([name, value]) => [name, { value: value as unknown, writable: true, configurable: true }]);
+  const error = Object.assign(new Error('not your order'), { code: 'NOT_OWNER' });
+  return Object.defineProperties(error, Object.fromEntries(hidden) as PropertyDescriptorMap);
+}
+
 const CHOSEN: readonly (readonly [string, () => unknown])[] = [
   ['an InvocationError', () => new InvocationError({ code: 'NOT_OWNER', message: 'not your order' })],
   ['an object', () => ({ code: 'NOT_OWNER', message: 'not your order' })],
   ['an Error with a code', () => Object.assign(new Error('not your order'), { code: 'NOT_OWNER' })],
   ['a class of its own', () => new OwnError('not your order')],
+  ['an Error of Safari or Bun', () => withHidden({ line: 1, column: 8, sourceURL: 'a.js', originalLine: 2, originalColumn: 9 })],
+  ['an Error of Firefox', () => withHidden({ fileName: 'a.js', lineNumber: 1, columnNumber: 8 })],
   [
     'an InvocationError of another copy',
     () => Object.assign(new Error('NOT_OWNER: not your order'), { name: 'InvocationError', code: 'NOT_OWNER', x: 1 }),
@@ -60,6 +69,7 @@ const FAULTS: readonly (readonly [string, () => unknown])[] = [
   ['an error of the file system', () => readFile('/secret/place').catch((error: unknown) => error)],
   ['an error of Node', () => Object.assign(new TypeError('secret argument'), { code: 'ERR_INVALID_ARG_TYPE' })],
   ['an error of a database', () => Object.assign(new Error('secret row'), { code: 'ER_DUP_ENTRY', errno: 1062, sqlState: '23000' })],
+  ['an error of a parser', () => Object.assign(new Error('secret text'), { code: 'BAD_INDENT', line: 3, column: 4 })],
   ['a refused connection', () => Object.assign(new Error('connect ECONNREFUSED secret'), { code: 'ECONNREFUSED' })],
   ['an object without a message', () => ({ code: 'secret' })],
 ];

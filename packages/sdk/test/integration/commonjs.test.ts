@@ -11,10 +11,14 @@ const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
 const ENTRIES = [
   ['@rivulet/client', 'client', 'index'],
   ['@rivulet/client/react', 'client', 'react'],
+  ['@rivulet/client/vue', 'client', 'vue'],
+  ['@rivulet/client/svelte', 'client', 'svelte'],
+  ['@rivulet/client/kept-calls', 'client', 'kept-calls'],
   ['@rivulet/client/debug', 'client', 'debug'],
   ['@rivulet/sdk', 'sdk', 'index'],
   ['@rivulet/sdk/stream', 'sdk', 'stream'],
   ['@rivulet/sdk/state', 'sdk', 'state'],
+  ['@rivulet/sdk/testing', 'sdk', 'testing'],
 ] as const;
 
 interface Run {
@@ -84,13 +88,31 @@ test('C15 a server imports and renders a module that connects, and opens no sock
     import { createElement } from 'react';
     import { renderToString } from 'react-dom/server';
     import { connect } from '@rivulet/client';
-    import { StreamProvider, useStreamGroup } from '@rivulet/client/react';
+    import { StreamProvider, useCall, useConnection, usePresence, useStreamGroup } from '@rivulet/client/react';
+    import { functionCall, presence, streamGroup } from '@rivulet/client/svelte';
+    import * as vue from '@rivulet/client/vue';
+    import { createSSRApp, h } from 'vue';
+    import { renderToString as renderVue } from 'vue/server-renderer';
     let sockets = 0;
     const server = createServer().on('connection', () => sockets++).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const client = connect('ws://127.0.0.1:' + server.address().port);
-    const Room = () => createElement('p', null, useStreamGroup('chat', 'room').status);
-    const html = renderToString(createElement(StreamProvider, { client }, createElement(Room)));
+    const Room = () => {
+      const { pending } = useCall('app::post');
+      const { others } = usePresence('people', 'room', { name: 'ann' });
+      return createElement('p', null, [useStreamGroup('chat', 'room').status, useConnection().kind, pending, others.length].join());
+    };
+    const html = [renderToString(createElement(StreamProvider, { client }, createElement(Room)))];
+    const setup = () => {
+      const { pending } = vue.useCall(client, 'app::post');
+      const { others } = vue.usePresence(client, 'people', 'room', { name: 'ann' });
+      const line = [vue.useStreamGroup(client, 'chat', 'room').status, vue.useConnection(client)].map(({ value }) => value.kind ?? value);
+      return () => h('p', [...line, pending.value, others.value.length].join());
+    };
+    html.push(await renderVue(createSSRApp({ setup })));
+    const room = streamGroup(client, 'chat', 'room');
+    room.subscribe(() => {})();
+    html.push([room.status, functionCall(client, 'app::post').pending, presence(client, 'people', 'room').others.length].join());
     await client.close();
     server.close();
     await once(server, 'close');
@@ -98,9 +120,10 @@ test('C15 a server imports and renders a module that connects, and opens no sock
   `;
   const folder = project({ 'render.mjs': script });
   const { output } = await run(folder, ['--preserve-symlinks', '--preserve-symlinks-main', 'render.mjs']);
-  expect(JSON.parse(output)).toEqual({ html: '<p>connecting</p>', sockets: 0, state: 'closed' });
+  const html = ['<p>connecting,connecting,false,0</p>', '<p>connecting,connecting,false,0</p>', 'connecting,false,0'];
+  expect(JSON.parse(output)).toEqual({ html, sockets: 0, state: 'closed' });
 });
 
-test("C15 'use client' is the first line of the built hooks", () => {
-  expect(readFileSync(join(ROOT, 'packages/client/dist/react.js'), 'utf8').split('\n')[0]).toBe("'use client';");
+test.each(['dist/react.js', 'cjs/react.cjs'])("C15 'use client' is the first line of the hooks in %s", (file) => {
+  expect(readFileSync(join(ROOT, 'packages/client', file), 'utf8').split('\n')[0]).toBe("'use client';");
 });

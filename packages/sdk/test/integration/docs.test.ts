@@ -6,6 +6,9 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { InvocationError, SDK_ERROR_CODES, stream } from '../../src/index.js';
 import { connectWorker } from '../connect-worker.js';
 
+/** Without it, vitest waits for one second only. */
+const PATIENT = { timeout: 120_000 };
+
 const read = (path: string) => readFileSync(fileURLToPath(new URL(path, import.meta.url)), 'utf8');
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -71,7 +74,7 @@ test('the program of docs/http.md posts a message, and streams events until the 
     const response = await fetch(`${httpUrl}/rooms/r1/messages`, { ...posting, body: '{"id":"m1","text":"hello"}' });
     expect(response.status).toBe(201);
     return response.json();
-  });
+  }, PATIENT);
   expect(posted).toEqual({ id: 'm1', text: 'hello' });
   expect(await stream(watcher).get('chat', 'r1', 'm1')).toEqual(posted);
   expect((await fetch(`${httpUrl}/rooms/r1/messages`, { ...posting, body: '{}' })).status).toBe(400);
@@ -80,7 +83,7 @@ test('the program of docs/http.md posts a message, and streams events until the 
     const response = await fetch(`${httpUrl}/rooms/r1/clock`, { signal: leaving.signal });
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
     return response;
-  });
+  }, PATIENT);
   const { value } = (await events.body?.getReader().read()) ?? {};
   expect(new TextDecoder().decode(value)).toMatch(/^data: r1 \d+\n\n/);
   leaving.abort();

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { stablePorts } from '@rivulet/testkit/engines/stable-ports';
 import { Inbox } from '@rivulet/testkit/inbox';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { type ConnectionState, type InitOptions, type InvocationError, registerWorker } from '../../src/index.js';
@@ -25,17 +26,6 @@ async function refusing(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Returns a port on which nothing listens. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 /** Resolves with a worker after `times` failed attempts. */
 async function failed(url: string, times: number, options: InitOptions = {}) {
   const warnings: string[][] = [];
@@ -57,8 +47,9 @@ test('a refused connection is reported once, and a call that was not sent says s
 });
 
 test('an engine that is not there is named with the error of the system, also where its name has two addresses', async () => {
+  const { port } = await stablePorts(['port']);
   for (const host of ['127.0.0.1', 'localhost']) {
-    const { warnings } = await failed(`ws://${host}:${await freePort()}/path`, 1);
+    const { warnings } = await failed(`ws://${host}:${port}/path`, 1);
     expect(warnings).toEqual([
       ['NO_CONNECTION', expect.stringMatching(/^no connection to ws:\/\/\S+\/path \(.*ECONNREFUSED.*\); it is tried again$/)],
     ]);

@@ -1,3 +1,4 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
 import { describe, expect, it, test } from 'vitest';
 import { type InitOptions, registerWorker, stream } from '../../src/index.js';
 import { connectWorker } from '../connect-worker.js';
@@ -63,5 +64,17 @@ describe('options of a write', () => {
     await expect(items().delete('s', 'g', 'i', options)).rejects.toEqual(refusal(message));
     await expect(items().update('s', 'g', 'i', [], options)).rejects.toEqual(refusal(message));
     await expect(items().batch('s', 'g', [{ type: 'set', itemId: 'i', data: 1, ...options }])).rejects.toEqual(refusal(message));
+  });
+
+  it('a write of a batch with item_id names itemId', async () => {
+    const write = { type: 'set', item_id: 'i', data: 1 } as never;
+    await expect(items().batch('s', 'g', [write])).rejects.toEqual(refusal('unknown option "item_id"; did you mean "itemId"?'));
+  });
+
+  it('an option that is undefined counts as absent, as the idempotency key of a caller that is no page', async () => {
+    const { workerUrl } = await startTestEngine();
+    const callerKey: string | undefined = undefined;
+    const answer = await stream(connectWorker(workerUrl)).set('s', 'g', 'i', 1, { idempotencyKey: callerKey, ttlMs: undefined });
+    expect(answer).toMatchObject({ new_value: 1 });
   });
 });

@@ -55,6 +55,19 @@ test('the time of a rest does not count, nor what went before it', () => {
   expect(dropped).toHaveLength(1);
 });
 
+test('a blocked event loop is not held against the engine, because its bytes may be unread', () => {
+  const { socket, dropped, pass } = watched();
+  const now = performance.now.bind(performance);
+  vi.spyOn(performance, 'now').mockImplementation(() => now() + 3_600_000);
+  pass(20);
+  expect([socket.pings, dropped]).toEqual([1, []]);
+  socket.received++;
+  pass(60);
+  expect(dropped).toEqual([]);
+  pass(20);
+  expect(dropped).toHaveLength(1);
+});
+
 test('a watch that is ended pings and drops no more', () => {
   const { socket, dropped, pass, stop } = watched();
   stop();

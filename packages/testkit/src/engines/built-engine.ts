@@ -22,7 +22,8 @@ export function whenReady(child: ChildProcess, timeoutMs: number, log: () => str
     };
     const timer = setTimeout(() => fail(`is not ready after ${timeoutMs} ms`), timeoutMs);
     child.once('error', (error) => fail(`did not start (${error.message})`));
-    child.once('exit', (code, signal) => fail(`ended with ${code ?? signal} before it was ready`));
+    // At `exit`, the last output may not have been read.
+    child.once('close', (code, signal) => fail(`ended with ${code ?? signal} before it was ready`));
     child.stdout?.on('data', (data: Buffer) => {
       output = (output + data.toString()).slice(-MOST_OUTPUT);
       const line = /^ready (.*)$/m.exec(output)?.[1];
@@ -38,11 +39,15 @@ export function isRunning(child: ChildProcess | undefined): boolean {
   return child !== undefined && child.exitCode === null && child.signalCode === null;
 }
 
-/** Sends a signal to a process and resolves with its exit code when it has ended. Resolves at once if it does not run. */
+/**
+ * Sends a signal to a process and resolves with its exit code when it has ended. Resolves at once if it does not run. After SIGTERM all
+ * output was read too, unless the test has paused it.
+ */
 export async function endProcess(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<number | null> {
   if (child === undefined || !isRunning(child)) return child?.exitCode ?? null;
-  const exited = once(child, 'exit');
+  const isRead = signal === 'SIGTERM' && child.stderr?.isPaused() !== true;
+  const ended = once(child, isRead ? 'close' : 'exit');
   child.kill(signal);
-  await exited;
+  await ended;
   return child.exitCode;
 }

@@ -149,6 +149,7 @@ export class EngineProcess {
     const { state, admin } = this.#options;
     return [
       'workers:',
+      // Builds from before our own names know only these, and tests of upgrades start such builds.
       '  - name: iii-worker-manager',
       `    config: { host: 127.0.0.1, port: ${this.#ports.worker} }`,
       '  - name: iii-stream',

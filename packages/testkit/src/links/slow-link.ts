@@ -5,9 +5,9 @@ const SLICE_MS = 50;
 
 /**
  * Returns a URL that leads to `target` over a slow link. It carries `bytesPerSecond` towards the client, and has no limit towards the
- * server.
+ * server. A function may return another speed each time.
  */
-export async function slowLink(target: string, bytesPerSecond: number): Promise<string> {
+export async function slowLink(target: string, bytesPerSecond: number | (() => number)): Promise<string> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
@@ -15,7 +15,8 @@ export async function slowLink(target: string, bytesPerSecond: number): Promise<
     for (const socket of [client, upstream]) sockets.add(socket.on('error', () => {}));
     client.pipe(upstream);
     const timer = setInterval(() => {
-      const slice = upstream.read(Math.min(upstream.readableLength, (bytesPerSecond * SLICE_MS) / 1_000)) as Buffer | null;
+      const speed = typeof bytesPerSecond === 'number' ? bytesPerSecond : bytesPerSecond();
+      const slice = upstream.read(Math.min(upstream.readableLength, (speed * SLICE_MS) / 1_000)) as Buffer | null;
       if (slice !== null && slice.length > 0) client.write(slice);
     }, SLICE_MS);
     // Without a listener the socket would not read its first bytes.

@@ -16,4 +16,24 @@ export class LoopSlices extends LoopProbe<Slices> {
   constructor() {
     super(new URL('../../probes/loop-slices-probe.mjs', import.meta.url), 'LOOP_SLICES_FILE');
   }
+
+  /** Returns the milliseconds of the longest run without a turn while `work` goes on. */
+  async longestOf(pid: number, work: () => Promise<unknown>): Promise<number> {
+    await this.take(pid);
+    await work();
+    return (await this.take(pid)).longestMs;
+  }
+
+  /**
+   * Returns the median of `longestOf` of three runs. Other processes that share the core lengthen a run now and then, and a fault lengthens
+   * most runs. Two runs within `bound` decide about three, so the third one is left out, and the longer of the two is returned.
+   */
+  async medianOf(pid: number, bound: number, work: () => Promise<unknown>): Promise<number> {
+    const runs: number[] = [];
+    while (runs.length < 3) {
+      runs.push(await this.longestOf(pid, work));
+      if (runs.length === 2 && Math.max(...runs) <= bound) break;
+    }
+    return runs.sort((a, b) => a - b)[1] ?? Number.NaN;
+  }
 }

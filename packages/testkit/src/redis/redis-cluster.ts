@@ -1,7 +1,7 @@
-import { freePort, RedisServer } from './redis-server.js';
+import { RedisServer, redisPort } from './redis-server.js';
 
 const SLOTS = 16_384;
-const SETTLE_MS = 30_000;
+const SETTLE_MS = 120_000;
 const POLL_MS = 20;
 /** Milliseconds without an answer after which the other nodes treat a node as failed. */
 const NODE_TIMEOUT_MS = '1000';
@@ -13,6 +13,9 @@ const OPTIONS = [
   // While one primary is down, only its slots are unavailable.
   '--cluster-require-full-coverage',
   'no',
+  // A replica takes the place of its primary also when a busy machine has kept them apart for long.
+  '--cluster-replica-validity-factor',
+  '0',
   '--cluster-config-file',
   'nodes.conf',
   '--save',
@@ -41,7 +44,7 @@ export class RedisCluster {
     try {
       for (let node = 0; node < size + replicas; node++) {
         // By default the bus port is 10,000 above the other port, which may be too high for a port.
-        const bus = await freePort();
+        const bus = await redisPort();
         buses.push(bus);
         all.push(await RedisServer.start([...OPTIONS, '--cluster-port', String(bus), ...options]));
       }

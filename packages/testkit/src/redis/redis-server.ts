@@ -1,15 +1,15 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { stablePorts } from '../engines/stable-ports.js';
 
 /** Line that a server or a sentinel prints when it is ready. */
 const READY = /Ready to accept connections|\+monitor master/;
 const SENTINEL_FILE = 'sentinel.conf';
-const READY_MS = 20_000;
+const READY_MS = 90_000;
 
 /** A Redis server of its own on loopback, with a directory of its own. */
 export class RedisServer {
@@ -28,7 +28,7 @@ export class RedisServer {
    * this one loads.
    */
   static async start(options: readonly string[] = ['--save', '', '--appendonly', 'no'], dump?: Buffer): Promise<RedisServer> {
-    const server = new RedisServer(await freePort(), options);
+    const server = new RedisServer(await redisPort(), options);
     if (dump !== undefined) writeFileSync(join(server.#directory, 'dump.rdb'), dump);
     await server.start();
     return server;
@@ -36,7 +36,7 @@ export class RedisServer {
 
   /** Starts a sentinel that watches the server `of` under this name. A failover needs the agreement of `quorum` sentinels. */
   static async startSentinel(of: RedisServer, name: string, quorum: number): Promise<RedisServer> {
-    const sentinel = new RedisServer(await freePort(), ['--sentinel']);
+    const sentinel = new RedisServer(await redisPort(), ['--sentinel']);
     const lines = [
       `sentinel monitor ${name} 127.0.0.1 ${of.port} ${quorum}`,
       `sentinel down-after-milliseconds ${name} 500`,
@@ -109,12 +109,7 @@ export class RedisServer {
   }
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+/** Returns a port that stays free for a server that is killed and started again. */
+export async function redisPort(): Promise<number> {
+  return (await stablePorts(['port'])).port;
 }

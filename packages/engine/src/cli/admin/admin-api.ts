@@ -53,13 +53,18 @@ export async function withAdmin(
 }
 
 /** Returns the admin API that the options and the environment name. */
-export function adminApi(input: CommandInput, { env }: Pick<CommandContext, 'env'>): AdminApi {
-  const base = (input.value('admin-url') ?? env.RIVULET_ADMIN_URL ?? DEFAULT_URL).replace(/\/+$/, '');
+export function adminApi(input: CommandInput, context: Pick<CommandContext, 'env'>): AdminApi {
+  const address = input.value('admin-url') ?? context.env.RIVULET_ADMIN_URL ?? DEFAULT_URL;
+  return adminApiAt(address, readDuration(input, 'timeout') ?? DEFAULT_TIMEOUT_MS, context);
+}
+
+/** Returns the admin API at an address, with the token of the environment. */
+export function adminApiAt(address: string, timeoutMs: number, { env }: Pick<CommandContext, 'env'>): AdminApi {
+  const base = address.replace(/\/+$/, '');
   refuseCredentials(base, '--admin-url or RIVULET_ADMIN_URL');
   // oxlint-disable-next-line eslint/no-restricted-globals -- this call checks the address that the operator gave
   if (!/^https?:\/\//.test(base) || !URL.canParse(base))
     throw new CommandFailure('INVALID_ARGUMENTS', '--admin-url or RIVULET_ADMIN_URL is no http:// or https:// address', EXIT.usage);
-  const timeoutMs = readDuration(input, 'timeout') ?? DEFAULT_TIMEOUT_MS;
   const token = tokenOf({ env }, 'RIVULET_ADMIN_TOKEN');
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const send = (path: string, body?: string) =>
@@ -94,17 +99,19 @@ async function request(url: string, init: RequestInit, timeoutMs: number): Promi
   throw refusal(response.status, text);
 }
 
-/** Each piece must come in time. */
+/** Each piece must come in time. The time in which the command handles a piece, such as a wait for its own disk, does not count. */
 async function* piecesOf(url: string, init: RequestInit, timeoutMs: number): AsyncIterable<string> {
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(new DOMException('no answer', 'TimeoutError')), timeoutMs);
+  const beginWait = () => setTimeout(() => late.abort(new DOMException('no answer', 'TimeoutError')), timeoutMs);
+  let timer = beginWait();
   try {
     const response = await fetch(url, { ...init, redirect: 'error', signal: late.signal });
     if (!response.ok) throw refusal(response.status, await response.text());
     const decoder = new StringDecoder('utf8');
     for await (const bytes of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-      timer.refresh();
+      clearTimeout(timer);
       yield decoder.write(Buffer.from(bytes));
+      timer = beginWait();
     }
   } catch (error) {
     throw error instanceof CommandFailure ? error : connectionFailure(error, timeoutMs);

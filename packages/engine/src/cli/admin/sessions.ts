@@ -12,6 +12,7 @@ export const sessionsCommand: Command = {
         SESSION: 'session_id',
         IDENTITY: 'identity',
         ADDRESS: 'address',
+        TRANSPORT: 'transport',
         SUBSCRIPTIONS: 'subscriptions',
         LAG: 'lag',
         UNSENT: 'unsent_bytes',

@@ -1,4 +1,4 @@
-import { ERROR_CODES, ERROR_DOCS, RivuletError } from '@rivulet/protocol';
+import { ERROR_CODES, ERROR_DOCS, PEER_ERROR_CODES, RivuletError } from '@rivulet/protocol';
 import { printable } from '../../logging/printable.js';
 import type { CommandContext } from './command.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
@@ -67,7 +67,8 @@ export function fail(error: unknown, context: Pick<CommandContext, 'out' | 'err'
 /** Returns the lines that tell a person of an error: what happened, and where the docs explain its code. */
 export function errorLines(code: string, message: string, exit: ExitCode = EXIT.failed): string {
   // The message about a wrong word says all.
-  const help = exit !== EXIT.usage && Object.hasOwn(ERROR_CODES, code) ? `see ${ERROR_DOCS}${code}\n` : '';
+  const help =
+    exit !== EXIT.usage && (Object.hasOwn(ERROR_CODES, code) || PEER_ERROR_CODES.includes(code)) ? `see ${ERROR_DOCS}${code}\n` : '';
   return `error: ${printable(message)} (${printable(code)})\n${help}`;
 }
 

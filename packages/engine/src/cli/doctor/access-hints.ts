@@ -1,4 +1,5 @@
 import type { Config } from '../../config/config.js';
+import { entryName } from '../../config/entry-names.js';
 import { type Finding, findingsOf } from './finding.js';
 
 /** Warnings of the configuration about ports that everybody may use. The other warnings are advice. */
@@ -20,7 +21,11 @@ export function accessHints(config: Config): readonly Finding[] {
     );
   const cors =
     config.http !== undefined && config.http.cors === undefined
-      ? [note('pages of any site may call the HTTP routes, without credentials; set cors of iii-http to name your sites')]
+      ? [
+          note(
+            `pages of any site may call the HTTP routes, without credentials; set cors of ${entryName(config, 'rivulet-http')} to name your sites`,
+          ),
+        ]
       : [];
   const found = [...open, ...guests, ...cors];
   return found.length > 0 ? found : [ok('no port and no default is open to others')];
@@ -39,9 +44,9 @@ export function configWarnings({ warnings, file }: Config): readonly Finding[] {
 /** Returns findings about the proxies whose headers the listeners believe. */
 export function proxyHints(config: Config): readonly Finding[] {
   const listeners = [
-    ...config.workerManagers.map((manager) => ({ name: 'iii-worker-manager', ...manager })),
-    ...(config.stream === undefined ? [] : [{ name: 'iii-stream', ...config.stream }]),
-    ...(config.http === undefined ? [] : [{ name: 'iii-http', ...config.http }]),
+    ...config.workerManagers.map((manager) => ({ name: entryName(config, 'rivulet-worker-manager'), ...manager })),
+    ...(config.stream === undefined ? [] : [{ name: entryName(config, 'rivulet-stream'), ...config.stream }]),
+    ...(config.http === undefined ? [] : [{ name: entryName(config, 'rivulet-http'), ...config.http }]),
   ];
   const all = listeners.filter(({ trustedProxies }) => trustedProxies.some((range) => /\/0+$/.test(range)));
   if (all.length > 0)

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
-import { nodeWarning } from '../engine/node-support.js';
+import { findNodeProblem, type RuntimeVersions } from '../engine/node-support.js';
 import { type Finding, findingsOf } from './finding.js';
 
 const { ok, note, change } = findingsOf('machine');
@@ -20,7 +20,7 @@ export interface Machine {
   readonly memory: number;
   /** The largest heap of JavaScript, in bytes. */
   readonly heap: number;
-  readonly node: string;
+  readonly versions: RuntimeVersions;
   readonly today: Date;
 }
 
@@ -34,21 +34,26 @@ export function thisMachine(): Machine {
     descriptors: descriptors === undefined ? undefined : Number(descriptors),
     memory,
     heap: getHeapStatistics().heap_size_limit,
-    node: process.versions.node,
+    versions: process.versions,
     today: new Date(),
   };
 }
 
-export function checkMachine({ descriptors, memory, heap, node, today }: Machine): readonly Finding[] {
-  const old = nodeWarning(node, today);
+export function checkMachine({ descriptors, memory, heap, versions, today }: Machine): readonly Finding[] {
   return [
-    old === undefined ? ok(`Node ${node} gets security fixes`) : note(old),
+    runtimeFinding(versions, today),
     descriptorFinding(descriptors),
     memoryFinding(memory),
     ...(heap > memory
       ? [note(`Node would use ${mib(heap)} for its heap, more than the ${mib(memory)} of memory; start it with --max-old-space-size`)]
       : []),
   ];
+}
+
+function runtimeFinding({ node, bun }: RuntimeVersions, today: Date): Finding {
+  if (bun !== undefined) return note(`Bun ${bun} runs the engine; the tests of the engine use Node`);
+  const problem = findNodeProblem(node, today);
+  return problem === undefined ? ok(`Node ${node} gets security fixes`) : note(problem.message);
 }
 
 function descriptorFinding(descriptors: number | undefined): Finding {

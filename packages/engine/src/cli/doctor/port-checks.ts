@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { isJsonObject, parseJson, stringField } from '@rivulet/protocol';
 import type { Config } from '../../config/config.js';
+import { type BuiltWorker, entryName } from '../../config/entry-names.js';
 import { type Finding, findingsOf } from './finding.js';
 
 const ANSWER_MS = 2_000;
@@ -17,7 +18,7 @@ interface Answer {
 }
 
 interface Listener {
-  readonly entry: string;
+  readonly worker: BuiltWorker;
   readonly host: string;
   readonly port: number;
   /** Whether the engine warns and starts without this listener when its port is taken. */
@@ -27,16 +28,16 @@ interface Listener {
 /** Returns for each listener whether the engine can open its port, or has done so already. */
 export function checkPorts(config: Config): Promise<readonly Finding[]> {
   const listeners: readonly Listener[] = [
-    ...config.workerManagers.map(({ host, port }) => ({ entry: 'iii-worker-manager', host, port })),
-    ...(config.stream === undefined ? [] : [{ entry: 'iii-stream', ...config.stream }]),
-    ...(config.http === undefined ? [] : [{ entry: 'iii-http', ...config.http }]),
-    ...(config.admin === undefined ? [] : [{ entry: 'rivulet-admin', ...config.admin, isOptional: config.file === undefined }]),
+    ...config.workerManagers.map(({ host, port }) => ({ worker: 'rivulet-worker-manager', host, port }) as const),
+    ...(config.stream === undefined ? [] : [{ worker: 'rivulet-stream', ...config.stream } as const]),
+    ...(config.http === undefined ? [] : [{ worker: 'rivulet-http', ...config.http } as const]),
+    ...(config.admin === undefined ? [] : [{ worker: 'rivulet-admin', ...config.admin, isOptional: config.file === undefined } as const]),
   ];
-  return Promise.all(listeners.filter(({ port }) => port !== 0).map(checkPort));
+  return Promise.all(listeners.filter(({ port }) => port !== 0).map((listener) => checkPort(listener, entryName(config, listener.worker))));
 }
 
-async function checkPort(listener: Listener): Promise<Finding> {
-  const { entry, host, port, isOptional = false } = listener;
+async function checkPort(listener: Listener, entry: string): Promise<Finding> {
+  const { host, port, isOptional = false } = listener;
   const address = `${host}:${port}`;
   const code = await bindFailure(host, port);
   switch (code) {
@@ -73,9 +74,9 @@ async function bindFailure(host: string, port: number): Promise<string | undefin
 }
 
 /** Returns whether the port answers as the listener of an engine does. */
-async function isEngine({ entry, host, port }: Listener): Promise<boolean> {
-  if (entry === 'rivulet-admin') return isAdminListener(host, port);
-  if (entry === 'iii-http') return isHttpListener(host, port);
+async function isEngine({ worker, host, port }: Listener): Promise<boolean> {
+  if (worker === 'rivulet-admin') return isAdminListener(host, port);
+  if (worker === 'rivulet-http') return isHttpListener(host, port);
   return (await answerOf(host, port, '/')).text.includes('"engine":"rivulet"');
 }
 
@@ -92,7 +93,7 @@ async function isHttpListener(host: string, port: number): Promise<boolean> {
   const body = parseJson(text);
   const error = isJsonObject(body) && isJsonObject(body.error) ? body.error : {};
   const message = stringField(error, 'message') ?? '';
-  return message.includes('connect WebSockets to the stream port') || message.includes('allowed_hosts of iii-http');
+  return message.includes('connect WebSockets to the stream port') || /allowed_hosts of (rivulet|iii)-http/.test(message);
 }
 
 /** Returns the answer to a `GET`, without the text after the first `ANSWER_CHARACTERS`, or an empty one if none comes in time. */

@@ -1,21 +1,24 @@
-import { randomBytes } from 'node:crypto';
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import { type Finding, findingsOf } from './finding.js';
+import { openVia } from './via-connection.js';
 
-const ANSWER_MS = 5_000;
 const { ok, note, change } = findingsOf('proxy');
 
-/** Opens a WebSocket at a public address, as a page would, and returns whether the proxies on the way pass it on. */
-export async function checkUpgrade(address: string): Promise<Finding> {
-  const url = address.replace(/^ws/, 'http');
-  // oxlint-disable-next-line eslint/no-restricted-globals -- this call checks the address that the operator gave
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) return change(`${address} is no ws://, wss://, http:// or https:// address`);
-  const status = await upgradeStatus(url);
-  if (typeof status === 'string') return change(`${address} cannot be reached (${status}); check the name, the port and the certificate`);
+/**
+ * Opens a WebSocket at a public address, as a page would, and returns whether the proxies on the way pass it on. `entry`: the name of the
+ * stream entry, as messages show it.
+ */
+export async function checkUpgrade(address: string, headers: Readonly<Record<string, string>>, entry: string): Promise<Finding> {
+  const url = viaUrl(address);
+  if (url === undefined) return change(`${address} is no ws://, wss://, http:// or https:// address`);
+  const answer = await openVia(url, headers);
+  if (answer.kind === 'unreachable')
+    return change(`${address} cannot be reached (${answer.reason}); check the name, the port and the certificate`);
+  if (answer.kind === 'open') {
+    answer.connection.destroy();
+    return ok(`${address} opens a WebSocket`);
+  }
+  const { status } = answer;
   switch (status) {
-    case 101:
-      return ok(`${address} opens a WebSocket`);
     case 401:
     case 403:
       return note(`${address} answers ${status}: upgrades pass, and somebody asks for a token or refuses this address`);
@@ -25,7 +28,7 @@ export async function checkUpgrade(address: string): Promise<Finding> {
           'nginx needs proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and proxy_set_header Connection "upgrade"',
       );
     case 404:
-      return change(`${address} answers 404: check the path, and path_prefix of iii-stream`);
+      return change(`${address} answers 404: check the path, and path_prefix of ${entry}`);
     case 502:
     case 503:
     case 504:
@@ -35,31 +38,9 @@ export async function checkUpgrade(address: string): Promise<Finding> {
   }
 }
 
-/** Resolves with the status of the answer, or with why there was none. */
-function upgradeStatus(url: string): Promise<number | string> {
-  const request = url.startsWith('https:') ? httpsRequest : httpRequest;
-  return new Promise((resolve) => {
-    const sent = request(url, {
-      agent: false,
-      headers: {
-        connection: 'Upgrade',
-        upgrade: 'websocket',
-        'sec-websocket-version': '13',
-        'sec-websocket-key': randomBytes(16).toString('base64'),
-      },
-    });
-    const end = (result: number | string) => {
-      clearTimeout(timer);
-      sent.destroy();
-      resolve(result);
-    };
-    const timer = setTimeout(() => end('no answer'), ANSWER_MS);
-    sent.once('upgrade', (_response, socket) => {
-      socket.destroy();
-      end(101);
-    });
-    sent.once('response', ({ statusCode = 0 }) => end(statusCode));
-    sent.on('error', (error) => end(error.message));
-    sent.end();
-  });
+/** Returns the address of a stream port as `http:` or `https:`, or `undefined` if it is none. */
+export function viaUrl(address: string): string | undefined {
+  const url = address.replace(/^ws/, 'http');
+  // oxlint-disable-next-line eslint/no-restricted-globals -- this call checks the address that the operator gave
+  return /^https?:\/\//.test(url) && URL.canParse(url) ? url : undefined;
 }

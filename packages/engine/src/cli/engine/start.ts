@@ -1,4 +1,5 @@
 import type { Config } from '../../config/config.js';
+import { type BuiltWorker, entryName } from '../../config/entry-names.js';
 import { closeStoreDirectories, inspectStoreDirectories } from '../../config/store-directories.js';
 import { type RunningEngine, startEngine } from '../../engine.js';
 import type { Logger } from '../../logging/logger.js';
@@ -7,7 +8,8 @@ import type { Command, CommandContext } from '../command/command.js';
 import { CONFIG_OPTIONS, withConfig } from '../command/config-option.js';
 import { EXIT, type ExitCode } from '../command/exit-codes.js';
 import { LOG_OPTIONS, loggingOf } from './log-options.js';
-import { nodeWarning } from './node-support.js';
+import { reportRuntime } from './node-support.js';
+import { checksTokens, watchReloadSignal } from './reload-signal.js';
 import { StopSignals } from './stop-signal.js';
 
 /** Runs the engine until it gets a signal. */
@@ -17,15 +19,15 @@ export const startCommand: Command = {
   leavesOutput: true,
   options: { ...CONFIG_OPTIONS, ...LOG_OPTIONS },
   run: (input, context) =>
-    withConfig(input, context, (config) => {
+    withConfig(input, context, (config, readConfig) => {
       const logging = loggingOf(input, context, config.logging);
-      if (typeof logging !== 'string') return runEngine({ ...config, logging }, context);
+      if (typeof logging !== 'string') return runEngine({ ...config, logging }, context, readConfig);
       context.err(`error: ${logging}\n`);
       return EXIT.usage;
     }),
 };
 
-async function runEngine(config: Config, context: CommandContext): Promise<ExitCode> {
+async function runEngine(config: Config, context: CommandContext, readConfig: () => Config): Promise<ExitCode> {
   const logger = createLogger(config.logging);
   const giveUp = (event: string, fields: Readonly<Record<string, unknown>>) => {
     logger.error(event, fields);
@@ -44,6 +46,7 @@ async function runEngine(config: Config, context: CommandContext): Promise<ExitC
   );
   // Another engine serves the data. Clients of this one reconnect, and find it.
   const onStoreLost = () => giveUp('store_lost', { reason: 'another engine has taken over the data directory' });
+  let endReload = () => {};
   try {
     let engine: RunningEngine;
     try {
@@ -51,12 +54,14 @@ async function runEngine(config: Config, context: CommandContext): Promise<ExitC
     } catch (error) {
       if (error === stopped.signal.reason) return stoppedEarly(logger);
       const code = error instanceof Error && 'code' in error ? { code: error.code } : {};
-      logger.error('start_failed', { ...code, reason: startFailure(error) });
+      logger.error('start_failed', { ...code, reason: startFailure(error, config) });
       return EXIT.failed;
     }
+    if (checksTokens(config)) endReload = watchReloadSignal({ engine, readConfig, logger });
     context.out(readyLine(engine));
     return await runUntilStopped(engine, signals, logger);
   } finally {
+    endReload();
     signals.close();
   }
 }
@@ -86,11 +91,13 @@ function stoppedEarly(logger: Logger): ExitCode {
 function warnOperator(config: Config, logger: Logger): void {
   const warnings = [...config.warnings, ...inspectStoreDirectories(config), ...closeStoreDirectories(config)];
   if (config.file === undefined) {
-    logger.info('config_defaults', { reason: 'no iii-config.yaml or config.yaml in the working directory', host: '127.0.0.1 only' });
+    logger.info('config_defaults', {
+      reason: 'no rivulet.yaml, iii-config.yaml or config.yaml in the working directory',
+      host: '127.0.0.1 only',
+    });
   } else logger.info('config_loaded', { file: config.file });
   for (const note of config.notes) logger.info(note.code, { message: note.message });
-  const node = nodeWarning(process.versions.node, new Date());
-  if (node !== undefined) logger.warn('node_version', { message: node });
+  reportRuntime(logger, process.versions, new Date());
   for (const warning of warnings) logger.warn(warning.code, { ...warning.fields, message: warning.message });
 }
 
@@ -103,17 +110,19 @@ function readyLine(engine: RunningEngine): string {
   return `ready ${words.join(' ')}\n`;
 }
 
-const ENTRY_OF_LISTENER: Readonly<Record<string, string>> = {
-  worker: 'iii-worker-manager',
-  stream: 'iii-stream',
-  http: 'iii-http',
+const ENTRY_OF_LISTENER: Readonly<Record<string, BuiltWorker>> = {
+  worker: 'rivulet-worker-manager',
+  stream: 'rivulet-stream',
+  http: 'rivulet-http',
   admin: 'rivulet-admin',
 };
 
-function startFailure(error: unknown): string {
+function startFailure(error: unknown, config: Config): string {
   if (!(error instanceof Error)) return String(error);
   if (!('listener' in error && 'port' in error && 'code' in error)) return error.message;
-  const entry = ENTRY_OF_LISTENER[String(error.listener)] ?? String(error.listener);
+  const worker = ENTRY_OF_LISTENER[String(error.listener)];
+  const entry = worker === undefined ? String(error.listener) : entryName(config, worker);
   if (error.code !== 'EADDRINUSE') return `${entry}: ${error.message}`;
-  return `${entry}: port ${String(error.port)} is in use; stop the process that holds it, or give the entry another port`;
+  const place = config.file === undefined ? ' in a file rivulet.yaml' : '';
+  return `${entry}: port ${String(error.port)} is in use; stop the process that holds it, or give the entry another port${place}`;
 }

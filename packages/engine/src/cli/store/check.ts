@@ -33,6 +33,12 @@ function verdictOf({ count, areBlocking }: CheckedStore['findings']): 'sound' | 
   return areBlocking ? 'refused' : 'damaged';
 }
 
+const COSTS: Readonly<Record<CheckedStore['findings']['cost'], string>> = {
+  records: 'Each damaged record costs its item only; write or delete the items.',
+  counts: 'No item is wrong. To count a group anew, write to it once without its bound max_bytes.',
+  nothing: 'No item is wrong, and reads ignore the records that were found.',
+};
+
 function textOf({ directory, findings, items, groups, pages, freePages, bytes, restoresTo, logged }: CheckedStore): string {
   const moment = restoresTo === undefined ? '' : `\n  checked as of ${restoresToText(restoresTo, logged)}`;
   const size = `${items} items in ${groups} groups; ${pages} pages, ${freePages} of them free; ${bytes} bytes${moment}`;
@@ -45,7 +51,7 @@ function textOf({ directory, findings, items, groups, pages, freePages, bytes, r
     ...(left > 0 ? [`  and ${left} more`] : []),
     findings.areBlocking
       ? `  The engine does not start with this store. Restore a backup, or run: rivulet salvage ${directory} --to NEW`
-      : '  The engine starts with this store. Each damaged record costs its item only; write or delete the items.',
+      : `  The engine starts with this store. ${COSTS[findings.cost]}`,
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -21,7 +21,7 @@ export const exportCommand: Command = {
     temporary: {
       type: 'value',
       value: 'DIR',
-      description: 'where the copy of a running engine goes; else the temporary directory of the system',
+      description: 'where the copies of stores and backups go; else the temporary directory of the system',
     },
   },
   notes: [

@@ -9,6 +9,7 @@ const streams = z
   .refine((name) => name !== '' && Buffer.byteLength(name) <= LIMITS.idBytes && !/\p{Cc}/u.test(name), {
     error: STREAMS_BOUND,
   })
+  .meta({ minLength: 1, maxLength: LIMITS.idBytes })
   .describe(STREAMS_BOUND);
 
 function optionalNumber(min: number, max: number) {

@@ -1,7 +1,7 @@
 import { LIMITS } from '@rivulet/protocol';
 import { z } from 'zod';
 import { convertedKey, type Fields, type Keys, key } from './key.js';
-import { allowedHosts, flag, host, milliseconds, pathPrefix, trustedProxies, wholeNumber } from './value-schemas.js';
+import { allowedHosts, flag, host, ID_LENGTH, milliseconds, pathPrefix, trustedProxies, wholeNumber } from './value-schemas.js';
 
 export interface CorsConfig {
   readonly allowedOrigins: readonly string[] | 'any';
@@ -47,7 +47,8 @@ const MIDDLEWARE_BOUND = 'a list of at most 100, each with function_id, phase pr
 const middleware = z.strictObject({
   function_id: z
     .string({ error: MIDDLEWARE_BOUND })
-    .refine((id) => id !== '' && Buffer.byteLength(id) <= LIMITS.registryIdBytes, { error: MIDDLEWARE_BOUND }),
+    .refine((id) => id !== '' && Buffer.byteLength(id) <= LIMITS.registryIdBytes, { error: MIDDLEWARE_BOUND })
+    .meta(ID_LENGTH),
   phase: z.literal('preHandler', { error: MIDDLEWARE_BOUND }).default('preHandler'),
   priority: z.int({ error: MIDDLEWARE_BOUND }).default(0),
 });
@@ -57,7 +58,7 @@ const middlewareList = z
   .default([])
   .describe(MIDDLEWARE_BOUND);
 
-/** Keys of `iii-http`. */
+/** Keys of `rivulet-http`. */
 export const HTTP_KEYS = {
   port: key('port', wholeNumber(3111, 0, 65_535), 'Port of HTTP triggers. 0 means any free port'),
   host: key('host', host, 'Address to listen on. `0.0.0.0` or `::` means all interfaces'),

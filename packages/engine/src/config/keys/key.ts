@@ -4,7 +4,8 @@
  * - `schemaOf` checks a section of the file. Its errors show the bound of the key.
  * - `Fields` is the type of the effective configuration, and `readFields` fills it in.
  * - `writeKeys` prints the configuration in the form of a file.
- * - A test compares the tables of docs/configuration.md and the sample iii-config.yaml with the entries.
+ * - `npm run schema` writes the JSON schema for editors from the entries.
+ * - A test compares the tables of docs/configuration.md and the sample rivulet.yaml with the entries.
  *
  * Example: with the entry `pageSize: key('page_size', wholeNumber(100, 1, 1_000), 'Items of one page')`, a file may have `page_size`, and
  * the engine reads `config.pageSize`.

@@ -7,7 +7,7 @@ import { adapter, flag, milliseconds } from './value-schemas.js';
 const VALUE_BOUND = 'a whole number of bytes, at least 1';
 const valueBytes = z.int({ error: VALUE_BOUND }).min(1, { error: VALUE_BOUND }).nullish().describe(VALUE_BOUND);
 
-/** Keys of `iii-state`. */
+/** Keys of `rivulet-state`. */
 export const STATE_KEYS = {
   adapter: specialKey('adapter', adapter, 'The store of the values, see above'),
   triggersEnabled: key(

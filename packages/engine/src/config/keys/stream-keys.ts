@@ -1,11 +1,14 @@
 import { LIMITS } from '@rivulet/protocol';
 import { z } from 'zod';
 import type { GroupBoundsConfig } from './group-bounds-keys.js';
-import { type Fields, type Keys, key, specialKey } from './key.js';
+import type { JwtConfig } from './jwt-keys.js';
+import { type Fields, type Keys, key, optionalKey, specialKey } from './key.js';
+import { type ExposeRule, rules } from './rbac-keys.js';
 import type { StoreConfig } from './store-config.js';
 import {
   adapter,
   allowedHosts,
+  auth,
   byteCount,
   flag,
   functionId,
@@ -24,7 +27,7 @@ const GROUP_BOUNDS_BOUND = 'a list of at most 100 entries';
 /** A list of unknown values, because an unknown key in an entry is always an error. `read-group-bounds.ts` checks each entry. */
 const groupBounds = z.array(z.unknown(), { error: GROUP_BOUNDS_BOUND }).default([]).describe(GROUP_BOUNDS_BOUND);
 
-/** Keys of `iii-stream`. */
+/** Keys of `rivulet-stream`. */
 export const STREAM_KEYS = {
   port: key('port', wholeNumber(3112, 0, 65_535), 'Port where clients subscribe. 0 means any free port'),
   host: key('host', host, 'Address to listen on. `0.0.0.0` or `::` means all interfaces'),
@@ -34,6 +37,22 @@ export const STREAM_KEYS = {
     functionId,
     'Function that decides about each connection ([its input and answers](streams.md#who-may-watch)). While it is not registered, everyone is refused',
   ),
+  auth: specialKey('auth', auth, 'Checks of tokens, without a function or before it: `jwt` ([jwt.md](jwt.md))'),
+  exposeFunctions: specialKey(
+    'expose_functions',
+    rules,
+    'Rules for calls of clients, as in [`rbac`](#rbac). Without the key nothing can be called ([access.md](access.md#calls-of-pages))',
+  ),
+  middlewareFunction: optionalKey(
+    'middleware_function_id',
+    functionId,
+    'Function that receives every call of a client in place of its target, except calls of `engine::*` ([access.md](access.md#middleware))',
+  ),
+  callTimeoutMs: key(
+    'call_timeout_ms',
+    milliseconds(30_000),
+    'Time for a function that a client calls. After it the client gets `TIMEOUT`',
+  ),
   adapter: specialKey('adapter', adapter, 'The store of the items, see below'),
   authFailOpen: key('auth_fail_open', flag(false), 'Admit clients when the auth function fails or returns no object'),
   authRejectMode: key(
@@ -42,7 +61,11 @@ export const STREAM_KEYS = {
     '`close` opens the socket of a refused client and closes it (1008, 1013). `http` sends a status (401, 503)',
   ),
   authTimeoutMs: key('auth_timeout_ms', milliseconds(10_000), 'Time for the auth function'),
-  joinFailClosed: key('join_fail_closed', flag(false), 'Refuse a join when its `stream:join` trigger fails, or when there is none'),
+  joinFailClosed: key(
+    'join_fail_closed',
+    flag(false),
+    'Refuse a join when its `stream:join` trigger fails, or when there is none. So every stream needs one; `config: {}` serves all',
+  ),
   joinTimeoutMs: key('join_timeout_ms', milliseconds(10_000), 'Time for the `stream:join` triggers'),
   maxSubscriptionsPerConnection: key(
     'max_subscriptions_per_connection',
@@ -59,6 +82,7 @@ export const STREAM_KEYS = {
     wholeNumber(200, 0, 1_000_000),
     'The same for joins. The burst is twice `max_subscriptions_per_connection`, or the joins of five seconds if that is more',
   ),
+  maxCallsPerSecond: key('max_calls_per_second', wholeNumber(100, 0, 1_000_000), 'The same for calls of functions'),
   maxBytesPerSecond: key('max_bytes_per_second', wholeNumber(MIB, 0, 1_024 * MIB), 'The same for bytes'),
   maxBufferedBytes: key(
     'max_buffered_bytes',
@@ -91,6 +115,11 @@ export const STREAM_KEYS = {
     'pong_timeout_ms',
     milliseconds(10_000),
     'Time to answer a ping, after which the connection is dropped. More than `ping_interval_ms` is an error',
+  ),
+  eventStallTimeoutMs: key(
+    'event_stall_timeout_ms',
+    milliseconds(60_000),
+    'Time after which an event stream ends whose client takes none of the bytes that wait for it ([http-reading.md](http-reading.md#lost-clients))',
   ),
   injectId: key('inject_id', flag(false), 'Add the item id as `id` to object values without one, on the wire only'),
   backendTimeoutMs: key(
@@ -131,6 +160,10 @@ export const STREAM_KEYS = {
 } as const satisfies Keys;
 
 export interface StreamConfig extends Fields<typeof STREAM_KEYS> {
+  /** `undefined`: the listener checks no tokens by itself. @default undefined */
+  readonly jwt?: JwtConfig | undefined;
+  /** Clients may call a function that matches one of these rules. `undefined`: they may call nothing. @default undefined */
+  readonly exposeFunctions?: readonly ExposeRule[] | undefined;
   readonly adapter: StoreConfig;
   /** Bounds of groups. The first entry that matches a stream counts. */
   readonly groupBounds: readonly GroupBoundsConfig[];

@@ -43,6 +43,8 @@ export function oneOf<const T extends readonly [string, ...string[]]>(values: T,
 }
 
 const isFunctionId = (id: string) => id !== '' && Buffer.byteLength(id) <= LIMITS.registryIdBytes;
+/** Bounds of an id in the JSON schema, which counts characters. A text has at most as many characters as bytes. */
+export const ID_LENGTH = { minLength: 1, maxLength: LIMITS.registryIdBytes } as const;
 
 const HOST_BOUND = 'an IP address or host name';
 export const host = z
@@ -56,6 +58,7 @@ const FUNCTION_BOUND = `a function id of 1 to ${LIMITS.registryIdBytes} bytes, o
 export const functionId = z
   .string({ error: FUNCTION_BOUND })
   .refine(isFunctionId, { error: FUNCTION_BOUND })
+  .meta(ID_LENGTH)
   .nullish()
   .describe(FUNCTION_BOUND);
 
@@ -64,6 +67,7 @@ const RULING_BOUND = `a function id of 1 to ${LIMITS.registryIdBytes} bytes, or 
 export const rulingFunctionId = z
   .string({ error: RULING_BOUND })
   .refine(isFunctionId, { error: RULING_BOUND })
+  .meta(ID_LENGTH)
   .optional()
   .describe(RULING_BOUND);
 
@@ -88,7 +92,7 @@ export const trustedProxies = z
 
 const HOSTS_BOUND = 'a list of at most 100 host names or addresses, without ports';
 export const allowedHosts = z
-  .array(z.string({ error: HOSTS_BOUND }).regex(/^(\[[\da-f:.]{2,45}\]|[\w.-]{1,255})$/i, { error: HOSTS_BOUND }), { error: HOSTS_BOUND })
+  .array(z.string({ error: HOSTS_BOUND }).regex(/^(\[[\da-fA-F:.]{2,45}\]|[\w.-]{1,255})$/, { error: HOSTS_BOUND }), { error: HOSTS_BOUND })
   .max(100, { error: HOSTS_BOUND })
   .default([])
   .describe(HOSTS_BOUND);
@@ -102,3 +106,6 @@ export const pathPrefix = z
 
 /** The schema of an `adapter`. Its keys depend on its name, so `read-adapter.ts` checks them. */
 export const adapter = z.unknown().optional().describe('an adapter: name (or class) or module, and config');
+
+/** The schema of `auth`, which `read-jwt.ts` checks, because an unknown key in it is always an error. */
+export const auth = z.unknown().optional().describe('a mapping with the key jwt');

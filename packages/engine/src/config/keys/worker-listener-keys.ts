@@ -18,7 +18,7 @@ import {
 
 export const TOKEN_BOUND = '1 to 1024 printable ASCII characters without spaces, in quotes, or no such key';
 
-/** Keys of `iii-worker-manager`. `read-workers.ts` checks the token itself, because no message may show it. */
+/** Keys of `rivulet-worker-manager`. `read-workers.ts` checks the token itself, because no message may show it. */
 export const WORKER_MANAGER_KEYS = {
   port: key('port', wholeNumber(49_134, 0, 65_535), 'Port of the worker protocol. 0 means any free port'),
   host: key('host', host, 'Address to listen on. `0.0.0.0` or `::` means all interfaces'),

@@ -2,7 +2,7 @@ import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node,
 import { messageOf } from '../../structures/message-of.js';
 import { ConfigError, type ConfigProblem } from '../config-error.js';
 import { ENGINE_VERSION } from '../engine-version.js';
-import { type Environment, type ExpandedText, expandEnvironment } from './expand-environment.js';
+import { type Environment, type ExpandedText, expandEnvironment } from '../expand-environment.js';
 
 export type KeyPath = readonly (string | number)[];
 

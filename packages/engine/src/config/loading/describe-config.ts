@@ -1,7 +1,19 @@
-import type { AdminConfig, Config, ExposeRule, RbacConfig, StoreConfig, StreamConfig, WorkerManagerConfig } from '../config.js';
+import type {
+  AdminConfig,
+  Config,
+  ExposeRule,
+  JwtConfig,
+  JwtKeySource,
+  RbacConfig,
+  StoreConfig,
+  StreamConfig,
+  WorkerManagerConfig,
+} from '../config.js';
+import { type BuiltWorker, entryName } from '../entry-names.js';
 import { ADMIN_KEYS } from '../keys/admin-keys.js';
 import { GROUP_BOUNDS_KEYS } from '../keys/group-bounds-keys.js';
 import { HTTP_KEYS } from '../keys/http-keys.js';
+import { JWT_KEYS } from '../keys/jwt-keys.js';
 import { writeKeys } from '../keys/key.js';
 import { LMDB_KEYS, SPACE_KEYS } from '../keys/kv-keys.js';
 import { LOGGING_KEYS } from '../keys/logging-keys.js';
@@ -18,28 +30,31 @@ import { HIDDEN_TOKEN } from './read-token.js';
  */
 export function describeConfig(config: Config): Readonly<Record<string, unknown>> {
   const { stream, state, http, admin } = config;
+  const worker = (name: BuiltWorker, keys: Readonly<Record<string, unknown>>) => ({ name: entryName(config, name), config: keys });
   return {
     ...(config.requireAuth ? { require_auth: true } : {}),
     ...(config.strictPayloads === true ? { strict_payloads: true } : {}),
     workers: [
-      ...config.workerManagers.map((manager) => worker('iii-worker-manager', workerManagerKeys(manager))),
-      ...(stream === undefined ? [] : [worker('iii-stream', streamKeys(stream))]),
-      ...(state === undefined ? [] : [worker('iii-state', writeKeys(STATE_KEYS, state, { adapter: adapterKeys(state.adapter) }))]),
-      ...(config.pubsub ? [{ name: 'iii-pubsub' }] : []),
-      ...(http === undefined ? [] : [worker('iii-http', writeKeys(HTTP_KEYS, http, {}))]),
+      ...config.workerManagers.map((manager) => worker('rivulet-worker-manager', workerManagerKeys(manager))),
+      ...(stream === undefined ? [] : [worker('rivulet-stream', streamKeys(stream))]),
+      ...(state === undefined ? [] : [worker('rivulet-state', writeKeys(STATE_KEYS, state, { adapter: adapterKeys(state.adapter) }))]),
+      ...(config.pubsub ? [{ name: entryName(config, 'rivulet-pubsub') }] : []),
+      ...(http === undefined ? [] : [worker('rivulet-http', writeKeys(HTTP_KEYS, http, {}))]),
       ...(admin === undefined ? [] : [worker('rivulet-admin', adminKeys(admin))]),
-      worker('iii-observability', writeKeys(LOGGING_KEYS, config.logging, {})),
+      worker('rivulet-observability', writeKeys(LOGGING_KEYS, config.logging, {})),
     ],
   };
 }
 
-function worker(name: string, config: Readonly<Record<string, unknown>>) {
-  return { name, config };
-}
-
 function streamKeys(stream: StreamConfig): Readonly<Record<string, unknown>> {
   const bounds = stream.groupBounds.map((entry) => writeKeys(GROUP_BOUNDS_KEYS, entry, {}));
-  return writeKeys(STREAM_KEYS, stream, { adapter: adapterKeys(stream.adapter), group_bounds: bounds });
+  const { exposeFunctions: rules } = stream;
+  return writeKeys(STREAM_KEYS, stream, {
+    ...authKeys(stream.jwt),
+    ...(rules === undefined ? {} : { expose_functions: rules.map(ruleKeys) }),
+    adapter: adapterKeys(stream.adapter),
+    group_bounds: bounds,
+  });
 }
 
 function workerManagerKeys(manager: WorkerManagerConfig): Readonly<Record<string, unknown>> {
@@ -50,6 +65,25 @@ function workerManagerKeys(manager: WorkerManagerConfig): Readonly<Record<string
   });
 }
 
+function authKeys(jwt: JwtConfig | undefined): { readonly auth?: unknown } {
+  if (jwt === undefined) return {};
+  const { keys, grants } = jwt;
+  return { auth: { jwt: writeKeys(JWT_KEYS, jwt, { ...keySource(keys), ...(grants === undefined ? {} : { grants }) }) } };
+}
+
+function keySource(keys: JwtKeySource) {
+  switch (keys.kind) {
+    case 'secret':
+      return { secret: HIDDEN_TOKEN };
+    case 'public_key':
+      return { public_key: keys.pem };
+    case 'jwks_url':
+      return { jwks_url: keys.url };
+    default:
+      return keys satisfies never;
+  }
+}
+
 function adminKeys(admin: AdminConfig): Readonly<Record<string, unknown>> {
   return writeKeys(ADMIN_KEYS, admin, {
     ...(admin.token === undefined ? {} : { token: HIDDEN_TOKEN }),
@@ -58,7 +92,7 @@ function adminKeys(admin: AdminConfig): Readonly<Record<string, unknown>> {
 }
 
 function rbacKeys(rbac: RbacConfig): Readonly<Record<string, unknown>> {
-  return writeKeys(RBAC_KEYS, rbac, { expose_functions: rbac.exposeFunctions.map(ruleKeys) });
+  return writeKeys(RBAC_KEYS, rbac, { ...authKeys(rbac.jwt), expose_functions: rbac.exposeFunctions.map(ruleKeys) });
 }
 
 function ruleKeys(rule: ExposeRule): Readonly<Record<string, unknown>> {

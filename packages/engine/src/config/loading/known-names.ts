@@ -1,15 +1,10 @@
-/** Workers that a configuration file may list, by their present names. */
-export const WORKER_NAMES = [
-  'iii-worker-manager',
-  'iii-stream',
-  'iii-state',
-  'iii-http',
-  'rivulet-admin',
+import { BUILT_WORKERS, type BuiltWorker, ORIGINAL_NAMES } from '../entry-names.js';
+
+/** Workers of the original engine that load and do nothing. They have no second name, because this engine has no such workers. */
+const IGNORED_WORKERS = [
   'iii-engine-functions',
-  'iii-observability',
   'iii-telemetry',
   'iii-queue',
-  'iii-pubsub',
   'iii-cron',
   'iii-http-functions',
   'iii-exec',
@@ -20,31 +15,33 @@ export const WORKER_NAMES = [
   'kv-server',
 ] as const;
 
-export type WorkerName = (typeof WORKER_NAMES)[number];
+export type WorkerName = BuiltWorker | (typeof IGNORED_WORKERS)[number];
 
 /** Names that `name:` may have. `kv-server` has only an old class. */
 export const NAMES: ReadonlyMap<string, WorkerName> = new Map<string, WorkerName>([
-  ...WORKER_NAMES.filter((name) => name !== 'kv-server').map((name) => [name, name] as const),
-  ['http', 'iii-http'],
-  ['state', 'iii-state'],
+  ...BUILT_WORKERS.map((name) => [name, name] as const),
+  ...BUILT_WORKERS.flatMap((name) => (name === 'rivulet-admin' ? [] : [[ORIGINAL_NAMES[name], name] as const])),
+  ...IGNORED_WORKERS.filter((name) => name !== 'kv-server').map((name) => [name, name] as const),
+  ['http', 'rivulet-http'],
+  ['state', 'rivulet-state'],
   ['queue', 'iii-queue'],
-  ['pubsub', 'iii-pubsub'],
+  ['pubsub', 'rivulet-pubsub'],
   ['cron', 'iii-cron'],
 ]);
 
 /** Names that `class:` may have. */
 export const CLASSES: ReadonlyMap<string, WorkerName> = new Map<string, WorkerName>([
-  ['modules::api::RestApiModule', 'iii-http'],
-  ['modules::rest_api::RestApiModule', 'iii-http'],
-  ['modules::stream::StreamModule', 'iii-stream'],
-  ['modules::state::StateModule', 'iii-state'],
-  ['modules::worker::WorkerModule', 'iii-worker-manager'],
-  ['modules::observability::OtelModule', 'iii-observability'],
-  ['modules::observability::LoggingModule', 'iii-observability'],
-  ['modules::observability::ObservabilityModule', 'iii-observability'],
+  ['modules::api::RestApiModule', 'rivulet-http'],
+  ['modules::rest_api::RestApiModule', 'rivulet-http'],
+  ['modules::stream::StreamModule', 'rivulet-stream'],
+  ['modules::state::StateModule', 'rivulet-state'],
+  ['modules::worker::WorkerModule', 'rivulet-worker-manager'],
+  ['modules::observability::OtelModule', 'rivulet-observability'],
+  ['modules::observability::LoggingModule', 'rivulet-observability'],
+  ['modules::observability::ObservabilityModule', 'rivulet-observability'],
   ['modules::telemetry::TelemetryModule', 'iii-telemetry'],
   ['modules::queue::QueueModule', 'iii-queue'],
-  ['modules::pubsub::PubSubModule', 'iii-pubsub'],
+  ['modules::pubsub::PubSubModule', 'rivulet-pubsub'],
   ['modules::cron::CronModule', 'iii-cron'],
   ['modules::http_functions::HttpFunctionsModule', 'iii-http-functions'],
   ['modules::shell::ExecModule', 'iii-exec'],
@@ -59,6 +56,9 @@ export interface AdapterNames {
   readonly names: readonly [string, ...string[]];
   readonly classes: Readonly<Record<string, string>>;
 }
+
+/** Adapter names from the documentation of the original, which are accepted too. */
+export const SPOKEN_NAMES: Readonly<Record<string, string>> = { KvStore: 'kv', Redis: 'redis' };
 
 export const ADAPTERS: Readonly<Record<AdapterOwner, AdapterNames>> = {
   stream: {

@@ -3,8 +3,8 @@ import type { AdminConfig, HttpConfig, StreamConfig, WorkerManagerConfig } from 
 import type { KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
 
-/** A listener of the configuration, with the place of its entry. */
-export type PlacedListener = { readonly path: KeyPath; readonly hostGiven: boolean } & (
+/** A listener of the configuration, with the place of its entry, and with the name that the file has for it. */
+export type PlacedListener = { readonly entry: string; readonly path: KeyPath; readonly hostGiven: boolean } & (
   | { readonly kind: 'worker'; readonly config: WorkerManagerConfig }
   | { readonly kind: 'stream'; readonly config: StreamConfig }
   | { readonly kind: 'http'; readonly config: HttpConfig }
@@ -39,16 +39,17 @@ function openDoor(listener: PlacedListener): { readonly code: string; readonly m
   const who = `ANYONE who can connect to ${host.includes(':') ? `[${host}]` : host}:${port} may`;
   const meant = 'allow_anonymous: true says that this is meant';
   if (listener.kind === 'stream') {
-    if (listener.config.authFunction !== undefined) return undefined;
+    if (listener.config.authFunction !== undefined || listener.config.jwt !== undefined) return undefined;
+    const calls = listener.config.exposeFunctions === undefined ? '' : ', and call what expose_functions names';
     return {
       code: 'stream_without_auth',
-      message: `${who} read every stream: set auth_function of iii-stream, or host: 127.0.0.1; ${meant}`,
+      message: `${who} read every stream${calls}: set auth or auth_function of ${listener.entry}, or host: 127.0.0.1; ${meant}`,
     };
   }
   const { authToken, rbac } = listener.config;
-  if (rbac !== undefined && rbac.authFunction === undefined) {
+  if (rbac !== undefined && rbac.authFunction === undefined && rbac.jwt === undefined) {
     const rights = 'call what expose_functions of rbac names, and register functions and triggers';
-    return { code: 'guest_port_open', message: `${who} ${rights}: set auth_function_id of rbac, or host: 127.0.0.1; ${meant}` };
+    return { code: 'guest_port_open', message: `${who} ${rights}: set auth or auth_function_id of rbac, or host: 127.0.0.1; ${meant}` };
   }
   if (rbac !== undefined || authToken !== undefined) return undefined;
   const rights = 'call and replace every function, and read and write all streams and state';

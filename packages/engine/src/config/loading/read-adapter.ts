@@ -7,7 +7,7 @@ import { DEFAULT_STORE_PATHS, KV_KEYS, LMDB_KEYS, SAVE_INTERVAL_BOUND, SPACE_KEY
 import { REDIS_KEYS } from '../keys/redis-keys.js';
 import type { KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
-import { ADAPTERS, type AdapterOwner } from './known-names.js';
+import { ADAPTERS, type AdapterOwner, SPOKEN_NAMES } from './known-names.js';
 import { isMapping, type Mapping, readSection, type Section, shown, warnOfChange } from './read-section.js';
 
 const kvSchemas = { stream: schemaOf(KV_KEYS.stream), state: schemaOf(KV_KEYS.state) } as const;
@@ -22,8 +22,6 @@ export interface Adapter {
 }
 
 const ADAPTER_KEYS = ['name', 'class', 'config'] as const;
-/** Adapter names from the documentation of the original, which are accepted too. */
-const SPOKEN_NAMES: Readonly<Record<string, string>> = { KvStore: 'kv', Redis: 'redis' };
 /** Keys of an adapter that is a file of the operator. */
 const MODULE_KEYS = ['module', 'config'] as const;
 const MAX_MODULE_CHARACTERS = 4_096;

@@ -9,6 +9,7 @@ import type {
   StreamConfig,
   WorkerManagerConfig,
 } from '../config.js';
+import { entryName, type NameStyle, ORIGINAL_NAMES } from '../entry-names.js';
 import type { ConfigSource, KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
 import { ADAPTERS } from './known-names.js';
@@ -29,7 +30,7 @@ import {
   workerManagerSchema,
 } from './read-workers.js';
 
-const TOP_LEVEL_KEYS = ['port', 'workers', 'modules', 'require_auth', 'registration_namespace_grace_ms', 'strict_payloads'];
+const TOP_LEVEL_KEYS = ['$schema', 'port', 'workers', 'modules', 'require_auth', 'registration_namespace_grace_ms', 'strict_payloads'];
 /** Keys that make the engine stricter. */
 const SAFETY_KEYS = ['require_auth', 'strict_payloads'];
 
@@ -39,11 +40,13 @@ export const DEFAULT_LOGGING: LoggingConfig = { level: 'info', format: 'auto' };
 /** The part of the configuration that a file decides. The caller knows the rest. */
 export type ReadConfig = Pick<
   Config,
-  'workerManagers' | 'stream' | 'state' | 'pubsub' | 'http' | 'admin' | 'logging' | 'strictPayloads' | 'requireAuth'
+  'workerManagers' | 'stream' | 'state' | 'pubsub' | 'http' | 'admin' | 'logging' | 'strictPayloads' | 'requireAuth' | 'nameStyle'
 >;
 
 interface PlacedStore {
   readonly store: StoreConfig;
+  /** The name of the entry, as the file has it. */
+  readonly entry: string;
   readonly path: KeyPath;
 }
 
@@ -65,49 +68,59 @@ export function readConfig(source: ConfigSource, resolvePath: PathResolver, find
   let http: HttpConfig | undefined;
   let admin: AdminConfig | undefined;
   let logging = DEFAULT_LOGGING;
-  for (const entry of readEntries(top, findings)) {
-    if (entry.worker === 'iii-worker-manager') {
-      const manager = readWorkerManager(entry, findings);
+  const entries = readEntries(top, findings);
+  const nameStyle = nameStyleOf(entries);
+  for (const entry of entries) {
+    if (entry.worker === 'rivulet-worker-manager') {
+      const manager = readWorkerManager(entry, resolvePath, findings);
       if (manager !== undefined) {
         workerManagers.push(manager);
-        listeners.push({ kind: 'worker', config: manager, path: entry.path, hostGiven: hasHost(entry) });
+        listeners.push({ kind: 'worker', config: manager, entry: entry.written, path: entry.path, hostGiven: hasHost(entry) });
       }
-    } else if (entry.worker === 'iii-stream') {
+    } else if (entry.worker === 'rivulet-stream') {
       stream = readStream(entry, resolvePath, findings);
       if (stream !== undefined) {
-        listeners.push({ kind: 'stream', config: stream, path: entry.path, hostGiven: hasHost(entry) });
-        stores.push({ store: stream.adapter, path: entry.path });
+        listeners.push({ kind: 'stream', config: stream, entry: entry.written, path: entry.path, hostGiven: hasHost(entry) });
+        stores.push({ store: stream.adapter, entry: entry.written, path: entry.path });
       }
-    } else if (entry.worker === 'iii-state') {
+    } else if (entry.worker === 'rivulet-state') {
       state = readState(entry, resolvePath, findings);
-      if (state !== undefined) stores.push({ store: state.adapter, path: entry.path });
-    } else if (entry.worker === 'iii-pubsub') {
+      if (state !== undefined) stores.push({ store: state.adapter, entry: entry.written, path: entry.path });
+    } else if (entry.worker === 'rivulet-pubsub') {
       pubsub = true;
       readPubsub(entry, findings);
-    } else if (entry.worker === 'iii-http') {
+    } else if (entry.worker === 'rivulet-http') {
       http = readHttp(entry, findings);
-      if (http !== undefined) listeners.push({ kind: 'http', config: http, path: entry.path, hostGiven: hasHost(entry) });
+      if (http !== undefined)
+        listeners.push({ kind: 'http', config: http, entry: entry.written, path: entry.path, hostGiven: hasHost(entry) });
     } else if (entry.worker === 'rivulet-admin') {
       admin = readAdmin(entry, findings);
-      if (admin !== undefined) listeners.push({ kind: 'admin', config: admin, path: entry.path, hostGiven: hasHost(entry) });
-    } else if (entry.worker === 'iii-observability') {
+      if (admin !== undefined)
+        listeners.push({ kind: 'admin', config: admin, entry: entry.written, path: entry.path, hostGiven: hasHost(entry) });
+    } else if (entry.worker === 'rivulet-observability') {
       logging = readLogging(entry, logging, findings);
     } else {
       readOther(entry, findings);
     }
   }
-  addMainListener(port, workerManagers, listeners, findings);
+  addMainListener({ port, entry: entryName({ nameStyle }, 'rivulet-worker-manager') }, workerManagers, listeners, findings);
   refuseSharedPorts(listeners, findings);
   const requireAuth = requiresAuth(top, findings);
   reportOpenDoors(listeners, requireAuth, findings);
   refuseSharedDirectory(stores, findings);
   findings.finish();
-  return { workerManagers, stream, state, pubsub, http, admin, logging, strictPayloads, requireAuth };
+  return { workerManagers, stream, state, pubsub, http, admin, logging, strictPayloads, requireAuth, nameStyle };
 }
 
-/** Adds a worker listener if the file has none. `port` is the one at the top of the file. */
+/** Returns whose names the entries have. Old classes and short names are names of the original engine. */
+function nameStyleOf(entries: readonly WorkerEntry[]): NameStyle {
+  const named = entries.filter(({ worker }) => Object.hasOwn(ORIGINAL_NAMES, worker));
+  return named.length > 0 && named.every(({ worker, written }) => written !== worker) ? 'iii' : 'rivulet';
+}
+
+/** Adds a worker listener if the file has none. `port` is the one at the top of the file, and `entry` the name of the entries. */
 function addMainListener(
-  port: number | undefined,
+  { port, entry }: { readonly port: number | undefined; readonly entry: string },
   workerManagers: WorkerManagerConfig[],
   listeners: PlacedListener[],
   findings: Findings,
@@ -116,9 +129,9 @@ function addMainListener(
   if (main === undefined) {
     const added = workerManagerConfig(workerManagerSchema.parse(port === undefined ? {} : { port }));
     workerManagers.push(added);
-    listeners.push({ kind: 'worker', config: added, path: port === undefined ? [] : ['port'], hostGiven: false });
+    listeners.push({ kind: 'worker', config: added, entry, path: port === undefined ? [] : ['port'], hostGiven: false });
   } else if (port !== undefined && port !== main.port) {
-    findings.warn('port_ignored', ['port'], `${port} is ignored, as the iii-worker-manager entry says ${main.port}; remove one of the two`);
+    findings.warn('port_ignored', ['port'], `${port} is ignored, as the ${entry} entry says ${main.port}; remove one of the two`);
   }
 }
 
@@ -181,13 +194,13 @@ function readOther(entry: WorkerEntry, findings: Findings): void {
     findings.warn('worker_ignored', entry.path, `${entry.written} is not built in this version; the entry is ignored, ${consequence}`);
   };
   switch (entry.worker) {
-    case 'iii-worker-manager':
-    case 'iii-stream':
-    case 'iii-state':
-    case 'iii-pubsub':
-    case 'iii-http':
+    case 'rivulet-worker-manager':
+    case 'rivulet-stream':
+    case 'rivulet-state':
+    case 'rivulet-pubsub':
+    case 'rivulet-http':
     case 'rivulet-admin':
-    case 'iii-observability':
+    case 'rivulet-observability':
     case 'iii-engine-functions':
       return;
     case 'iii-queue':
@@ -240,16 +253,17 @@ function refuseSharedPorts(listeners: readonly PlacedListener[], findings: Findi
 
 /** Refuses one directory for streams and state, because each would take the items of the other for its own. */
 function refuseSharedDirectory(stores: readonly PlacedStore[], findings: Findings): void {
-  const seen = new Set<string>();
-  for (const { store, path } of stores) {
+  const seen = new Map<string, string>();
+  for (const { store, entry, path } of stores) {
     if (store.kind !== 'lmdb') continue;
-    if (seen.has(store.path)) {
+    const other = seen.get(store.path);
+    if (other !== undefined) {
       findings.problem(
         [...path, 'config', 'adapter', 'config', 'file_path'],
-        `${store.path} is the directory of iii-stream and of iii-state; give each a file_path of its own`,
+        `${store.path} is the directory of ${other} and of ${entry}; give each a file_path of its own`,
       );
     }
-    seen.add(store.path);
+    seen.set(store.path, entry);
   }
 }
 

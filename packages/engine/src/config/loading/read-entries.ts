@@ -16,7 +16,7 @@ export interface WorkerEntry {
 const ENTRY_KEYS = ['name', 'class', 'config', 'image'] as const;
 
 /** Workers that no file may list twice, not even with `--lenient-config`, because two stores of the same items make no sense. */
-const IN_SCOPE: ReadonlySet<WorkerName> = new Set<WorkerName>(['iii-stream', 'iii-state', 'iii-http', 'rivulet-admin']);
+const IN_SCOPE: ReadonlySet<WorkerName> = new Set<WorkerName>(['rivulet-stream', 'rivulet-state', 'rivulet-http', 'rivulet-admin']);
 
 /** Returns all entries of `workers:`, then those of `modules:`, in order. */
 export function readEntries(root: Mapping, findings: Findings): readonly WorkerEntry[] {
@@ -46,7 +46,7 @@ function readEntry(value: unknown, path: KeyPath, findings: Findings): WorkerEnt
     if (!ENTRY_KEYS.some((candidate) => candidate === key)) findings.unknownKey(form, [...path, key], ENTRY_KEYS);
   }
   if (value.name === undefined && value.class === undefined) {
-    findings.problem(path, 'the entry has neither name nor class; add name, iii-stream for instance');
+    findings.problem(path, 'the entry has neither name nor class; add name, rivulet-stream for instance');
     return undefined;
   }
   const byName = resolve('name', value, path, findings);
@@ -68,25 +68,39 @@ function resolve(key: 'name' | 'class', entry: Mapping, path: KeyPath, findings:
   const text = typeof written === 'string' ? written : '';
   const worker = table.get(text);
   if (worker !== undefined) return worker;
-  const near = nearestName(text, table.keys());
+  const near = nearestName(text, table.keys()) ?? otherPrefix(text, table);
   const remedy = near === undefined ? `known: ${[...table.keys()].join(', ')}` : `did you mean ${near}?`;
   findings.problemUnlessLenient('unknown_worker', [...path, key], `unknown worker ${shown(written)}; ${remedy}`);
   return 'unknown';
 }
 
+/** Returns a known name that has another prefix, such as `rivulet-stream` for `stream`, and `iii-queue` for `rivulet-queue`. */
+function otherPrefix(written: string, table: ReadonlyMap<string, WorkerName>): string | undefined {
+  const bare = written.replace(/^(?:rivulet|iii)-/, '');
+  return [`rivulet-${bare}`, `iii-${bare}`].find((name) => table.has(name));
+}
+
 /** Removes repeated entries. Several worker managers are several listeners. Any other worker counts once, and the first entry wins. */
 function withoutDoubles(entries: readonly WorkerEntry[], findings: Findings): readonly WorkerEntry[] {
-  const seen = new Map<WorkerName, WorkerEntry>();
+  const kept = new Map<WorkerName, WorkerEntry[]>();
   return entries.filter((entry) => {
-    const first = seen.get(entry.worker);
-    if (first === undefined) seen.set(entry.worker, entry);
-    if (first === undefined || entry.worker === 'iii-worker-manager') return true;
-    // Old files list logging and telemetry of the engine as two classes. They are one worker now.
-    if (entry.worker === 'iii-observability' && entry.written !== first.written) return true;
+    const before = kept.get(entry.worker) ?? [];
+    const first = before.find((other) => isDouble(other, entry));
+    if (first === undefined) {
+      kept.set(entry.worker, [...before, entry]);
+      return true;
+    }
     const which = entry.written === first.written ? `${entry.written} is` : `${first.written} and ${entry.written} are the same worker,`;
     const message = `${which} listed twice; remove one of the entries`;
     if (IN_SCOPE.has(entry.worker) || entry.written !== first.written) findings.problem(entry.path, message);
     else findings.problemUnlessLenient('listed_twice', entry.path, message);
     return false;
   });
+}
+
+function isDouble(first: WorkerEntry, second: WorkerEntry): boolean {
+  if (second.worker === 'rivulet-worker-manager') return false;
+  // Old files list logging and telemetry of the engine as two classes. They are one worker now.
+  const mayRepeat = second.worker === 'rivulet-observability' && (first.config.form === 'class' || second.config.form === 'class');
+  return !mayRepeat || first.written === second.written;
 }

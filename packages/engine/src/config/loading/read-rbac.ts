@@ -5,6 +5,7 @@ import { readFields, schemaOf } from '../keys/key.js';
 import { RBAC_KEYS } from '../keys/rbac-keys.js';
 import type { KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
+import { readAuth } from './read-jwt.js';
 import { isMapping, readSection, shown } from './read-section.js';
 
 const rbacSchema = schemaOf(RBAC_KEYS);
@@ -19,19 +20,27 @@ const EXPECTED = 'match("pattern"), { match: pattern, namespace: name } or { met
  * Reads the rules of a listener. An unknown key is an error in both formats, even with `--lenient-config`. Without that key, the listener
  * could let in more than the operator meant. Returns `undefined` if the rules are wrong, and reports why.
  */
-export function readRbac(value: unknown, path: KeyPath, findings: Findings): RbacConfig | undefined {
+export function readRbac(value: unknown, path: KeyPath, resolvePath: (path: string) => string, findings: Findings): RbacConfig | undefined {
   if (value === null) {
     findings.problem(path, 'rbac is empty, which would trust every peer; write {} for rules that expose nothing, or remove the key');
     return undefined;
   }
   const values = readSection(rbacSchema, { value, path, form: 'rules' }, findings);
   if (values === undefined) return undefined;
-  const rules = values.expose_functions ?? [];
   const rulesPath = [...path, 'expose_functions'];
-  if (rules.length > RULES) findings.problem(rulesPath, `there are more than ${RULES} rules; join some with *`);
-  const read = rules.slice(0, RULES).map((rule, index) => readRule(rule, [...rulesPath, index], findings));
-  for (const [index, rule] of read.entries()) if (rule !== undefined) noteHiddenNames(rule, [...rulesPath, index], findings);
-  return { ...readFields(RBAC_KEYS, values), exposeFunctions: read.filter((rule) => rule !== undefined) };
+  const exposeFunctions = readExposeRules(values.expose_functions ?? [], rulesPath, findings);
+  const jwt = readAuth(values.auth, [...path, 'auth'], resolvePath, findings);
+  if (jwt !== undefined && values.expose_functions?.length === 0)
+    findings.problem(rulesPath, 'an empty list exposes nothing, whatever a token grants; remove the key, and the grants of tokens decide');
+  return { ...readFields(RBAC_KEYS, values), exposeFunctions, ...(jwt === undefined ? {} : { jwt }) };
+}
+
+/** Reads a list of rules. Leaves out those that are wrong, and reports why. */
+export function readExposeRules(rules: readonly unknown[], path: KeyPath, findings: Findings): readonly ExposeRule[] {
+  if (rules.length > RULES) findings.problem(path, `there are more than ${RULES} rules; join some with *`);
+  const read = rules.slice(0, RULES).map((rule, index) => readRule(rule, [...path, index], findings));
+  for (const [index, rule] of read.entries()) if (rule !== undefined) noteHiddenNames(rule, [...path, index], findings);
+  return read.filter((rule) => rule !== undefined);
 }
 
 /** Notes a pattern that once let guests call engine functions too. Operators who rely on that must name the functions. */

@@ -1,6 +1,7 @@
-import { LIMITS } from '@rivulet/protocol';
+import { LIMITS, nearMiss } from '@rivulet/protocol';
 import type { z } from 'zod';
 import type {
+  ExposeRule,
   GroupBoundsConfig,
   HttpConfig,
   LoggingConfig,
@@ -21,7 +22,8 @@ import { readAdapter, readStore, type StoreOwner } from './read-adapter.js';
 import { defaultAdmin } from './read-admin.js';
 import type { WorkerEntry } from './read-entries.js';
 import { readGroupBounds } from './read-group-bounds.js';
-import { readRbac } from './read-rbac.js';
+import { readAuth } from './read-jwt.js';
+import { readExposeRules, readRbac } from './read-rbac.js';
 import { isMapping, readSection, refuseChange, type Section, shown, warnOfOrigins } from './read-section.js';
 import { readToken } from './read-token.js';
 
@@ -51,7 +53,7 @@ function streamConfig(
   return { ...readFields(STREAM_KEYS, values), pongTimeoutMs: pongTimeout(values), adapter, groupBounds };
 }
 
-/** Returns the configuration of `iii-stream` with every key at its default. */
+/** Returns the configuration of `rivulet-stream` with every key at its default. */
 export function defaultStream(adapter: StoreConfig): StreamConfig {
   return streamConfig(streamSchema.parse({}), adapter, []);
 }
@@ -68,7 +70,7 @@ export function defaultWorkers(store: (owner: StoreOwner) => StoreConfig) {
 }
 
 /** Reads a listener of the worker protocol. Returns `undefined` if the entry is wrong, and reports why. */
-export function readWorkerManager(entry: WorkerEntry, findings: Findings): WorkerManagerConfig | undefined {
+export function readWorkerManager(entry: WorkerEntry, resolvePath: PathResolver, findings: Findings): WorkerManagerConfig | undefined {
   const values = readSection(workerManagerSchema, entry.config, findings);
   if (values === undefined) return undefined;
   if (values.handshake_timeout_ms > LONG_HANDSHAKE_MS) {
@@ -81,7 +83,7 @@ export function readWorkerManager(entry: WorkerEntry, findings: Findings): Worke
   if (values.rbac === undefined) return workerManagerConfig(values, { authToken });
   if (authToken !== undefined)
     findings.problem([...entry.config.path, 'auth_token'], 'a listener with rbac uses its auth_function_id; remove one of the two');
-  const rbac = readRbac(values.rbac, [...entry.config.path, 'rbac'], findings);
+  const rbac = readRbac(values.rbac, [...entry.config.path, 'rbac'], resolvePath, findings);
   if (rbac === undefined) return undefined;
   const maxInFlightCalls = Math.min(values.max_in_flight_calls, LIMITS.guestInFlightCalls);
   refuseChange(entry.config, 'max_in_flight_calls', maxInFlightCalls, 'a guest session may have no more', findings);
@@ -114,7 +116,46 @@ export function readStream(entry: WorkerEntry, resolvePath: PathResolver, findin
     findings.problem(entry.config.path, `${sum}, which leaves too little of the 28000 ms that an ordered stop has; lower one of them`);
   }
   const groupBounds = readGroupBounds(values.group_bounds, [...entry.config.path, 'group_bounds'], store, findings);
-  return streamConfig(values, store, groupBounds);
+  const jwt = readAuth(values.auth, [...entry.config.path, 'auth'], resolvePath, findings);
+  const exposeFunctions = readStreamRules(values, entry.config, jwt !== undefined, findings);
+  return {
+    ...streamConfig(values, store, groupBounds),
+    ...(jwt === undefined ? {} : { jwt }),
+    ...(exposeFunctions === undefined ? {} : { exposeFunctions }),
+  };
+}
+
+const MIDDLEWARE_KEY = 'middleware_function_id';
+
+/** Reads the rules for calls of stream clients. Returns `undefined` if there is no key, so that nothing can be called. */
+function readStreamRules(
+  { expose_functions: given, middleware_function_id: middleware }: z.output<typeof streamSchema>,
+  section: Section,
+  checksTokens: boolean,
+  findings: Findings,
+): readonly ExposeRule[] | undefined {
+  const path = [...section.path, 'expose_functions'];
+  if (given === undefined || given === null) {
+    if (isPresent(middleware))
+      findings.warn(
+        'value_ignored',
+        [...section.path, MIDDLEWARE_KEY],
+        'without expose_functions nothing can be called, so this function gets no call',
+      );
+    return undefined;
+  }
+  const rules = readExposeRules(given, path, findings);
+  for (const key of isMapping(section.value) ? Object.keys(section.value) : []) {
+    const near = key === MIDDLEWARE_KEY ? undefined : nearMiss(key, [MIDDLEWARE_KEY]);
+    if (near !== undefined) findings.problem([...section.path, key], `calls would pass no middleware; did you mean "${near}"?`);
+  }
+  if (checksTokens && given.length === 0)
+    findings.problem(path, 'an empty list exposes nothing, whatever a token grants; write match("*"), and the grants of tokens decide');
+  for (const rule of rules) {
+    if (rule.kind === 'match' && rule.namespace !== undefined)
+      findings.problem(path, `stream clients call functions of the namespace default only; remove the namespace of ${shown(rule.pattern)}`);
+  }
+  return rules;
 }
 
 export function readState(entry: WorkerEntry, resolvePath: PathResolver, findings: Findings): StateConfig | undefined {

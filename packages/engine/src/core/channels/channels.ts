@@ -1,7 +1,7 @@
 import { LIMITS } from '@rivulet/protocol';
 import { type Logger, silentLogger } from '../../logging/logger.js';
 import { RepeatedLine } from '../../logging/repeated-line.js';
-import type { Clock } from '../../structures/clock.js';
+import { type Clock, type ClockTimer, timersOf } from '../../structures/clock.js';
 import type { Verdict } from '../../transport/listener.js';
 import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
 import type { Caller } from '../fabric/invocation.js';
@@ -49,7 +49,7 @@ export class Channels implements ChannelTable {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #takingTurns: RepeatedLine;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: ClockTimer;
   #sockets = 0;
   #uncollected = 0;
   #allClosed: (() => void) | undefined;
@@ -58,7 +58,7 @@ export class Channels implements ChannelTable {
     this.#clock = clock;
     this.#logger = logger;
     this.#takingTurns = new RepeatedLine(clock);
-    this.#timer = setInterval(() => this.sweep(), SWEEP_MS);
+    this.#timer = timersOf(clock).every(SWEEP_MS, () => this.sweep());
     this.#timer.unref();
   }
 
@@ -148,7 +148,7 @@ export class Channels implements ChannelTable {
 
   /** Ends every channel with 1012. Resolves when the sockets have closed, or after one second. */
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    timersOf(this.#clock).cancel(this.#timer);
     for (const channel of this.#channels.values()) channel.end('restart');
     if (this.#sockets === 0) return;
     await new Promise<void>((resolve) => {

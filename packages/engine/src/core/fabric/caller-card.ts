@@ -2,7 +2,8 @@ import type { JsonText } from '@rivulet/protocol';
 
 /** The caller of a function, as the function gets it in `_caller`. docs/access.md describes the fields. */
 export interface CallerFields {
-  readonly kind: 'guest' | 'worker';
+  /** `page`: a client of the stream listener. */
+  readonly kind: 'guest' | 'page' | 'worker';
   readonly worker_id: string | null;
   readonly session_id: string | null;
   readonly identity: string | null;
@@ -20,6 +21,11 @@ export interface CallerCard {
 
 export function callerCard(fields: CallerFields): CallerCard {
   return { fields, full: JSON.stringify(fields), brief: JSON.stringify({ ...fields, context: null }) };
+}
+
+/** Returns the fields of a caller with the idempotency key of its call, if it has one. */
+export function withKey(fields: CallerFields, idempotencyKey: string | undefined): object {
+  return idempotencyKey === undefined ? fields : { ...fields, idempotency_key: idempotencyKey };
 }
 
 /** Stands for a session that has ended or never existed: a guest without any name. */

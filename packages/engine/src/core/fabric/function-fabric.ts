@@ -2,10 +2,12 @@ import { RivuletError } from '@rivulet/protocol';
 import { runSafely } from '../../logging/background.js';
 import type { LogFields, Logger } from '../../logging/logger.js';
 import { RepeatedLine } from '../../logging/repeated-line.js';
+import { type Clock, systemClock, timersOf } from '../../structures/clock.js';
 import { BuiltinContract, type BuiltinSchemas, type ConfigSchema, publishedSchema } from '../contracts/builtin-contract.js';
 import { IgnoredKeys } from '../contracts/ignored-keys.js';
 import { InputKeys, type KeyPolicy } from '../contracts/input-keys.js';
 import { newCallCounts, triggerCountsOf } from './call-counts.js';
+import type { CallerCard } from './caller-card.js';
 import { decides } from './decision-triggers.js';
 import { EventBudget } from './event-budget.js';
 import type { Fabric, FireOutcome, FiringCause, PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
@@ -25,7 +27,11 @@ export class FunctionFabric implements Fabric {
   readonly triggers: TriggerRegistry;
   readonly firing: Fabric['firing'];
   readonly counts = newCallCounts();
+  /** Names of the stream clients that have called a function and are connected, by session id. */
+  readonly pages = new Map<string, CallerCard>();
   readonly tracing: Tracing | undefined;
+  /** Measures the time-outs of calls. */
+  readonly clock: Clock;
   readonly #logger: Logger;
   /** Log lines of bindings that have failed. */
   readonly #failures = new WeakMap<TriggerBinding, Record<'condition_failed' | 'trigger_function_failed', RepeatedLine>>();
@@ -37,9 +43,11 @@ export class FunctionFabric implements Fabric {
    * @param onFunctionsChanged Runs after each change of the functions that workers serve.
    * @param strict True: unknown keys are refused (`strict_payloads`).
    * @param tracing Spans for calls and firings; `undefined`: none.
+   * @param clock Measures the time-outs of calls.
    */
-  constructor(logger: Logger, onFunctionsChanged: () => void = () => {}, strict = false, tracing?: Tracing) {
+  constructor(logger: Logger, onFunctionsChanged: () => void = () => {}, strict = false, tracing?: Tracing, clock: Clock = systemClock) {
     this.#logger = logger;
+    this.clock = clock;
     this.tracing = tracing;
     this.#strict = strict;
     this.#ignoredKeys = new IgnoredKeys(logger);
@@ -133,12 +141,13 @@ export class FunctionFabric implements Fabric {
   request(call: Call, timeoutMs: number): Promise<Outcome | { readonly kind: 'timeout' }> {
     return new Promise((resolve) => {
       let pending: PendingCall | undefined;
-      const timer = setTimeout(() => {
+      const timers = timersOf(this.clock);
+      const timer = timers.once(timeoutMs, () => {
         pending?.cancel();
         resolve({ kind: 'timeout' });
-      }, timeoutMs);
+      });
       pending = this.invoke(call, (outcome) => {
-        clearTimeout(timer);
+        timers.cancel(timer);
         resolve(outcome);
       });
     });
@@ -172,7 +181,7 @@ export class FunctionFabric implements Fabric {
   }
 
   fire(binding: TriggerBinding, event: JsonPayload, timeoutMs?: number, cause?: FiringCause): Promise<FireOutcome> {
-    const deadline = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
+    const deadline = timeoutMs === undefined ? undefined : this.clock.monotonic() + timeoutMs;
     if (this.tracing === undefined) return this.#fire(binding, event, deadline);
     return this.#tracedFire(this.tracing, binding, event, deadline, cause);
   }
@@ -252,7 +261,7 @@ export class FunctionFabric implements Fabric {
   }
 
   #callWithin(call: Call, deadline: number | undefined): Promise<Outcome | { readonly kind: 'timeout' }> {
-    if (deadline !== undefined) return this.request(call, Math.max(1, deadline - performance.now()));
+    if (deadline !== undefined) return this.request(call, Math.max(1, deadline - this.clock.monotonic()));
     return new Promise((resolve) => {
       this.invoke(call, resolve);
     });

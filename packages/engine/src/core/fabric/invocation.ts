@@ -66,6 +66,8 @@ export interface Call {
   readonly baggage?: string | undefined;
   /** The worker that calls. Absent when the engine itself calls for a trigger, an auth decision or a condition. */
   readonly caller?: Caller | undefined;
+  /** Key of the call for the function, to pass on to writes; only calls of pages have one. @default undefined */
+  readonly idempotencyKey?: string | undefined;
   /** Reason of a call by the engine itself. It is read only without `caller`. @default 'engine' */
   readonly from?: 'http' | 'trigger' | 'engine';
   /** Worker to prefer when it has registered the function (affinity, spec WP §1.7). */
@@ -87,9 +89,9 @@ export interface Caller {
   readonly version: string | undefined;
   /** Largest message in bytes that this caller takes. */
   readonly maxMessageBytes: number;
-  /** Permissions of a guest; `undefined` for a trusted worker, which may call everything. */
+  /** Permissions of a guest or a page; `undefined` for a trusted worker, which may call everything. */
   readonly access?: CallerAccess | undefined;
-  /** Name of a guest for `_caller`; `undefined` for trusted workers. */
+  /** Name of a guest or a page for `_caller`; `undefined` for trusted workers. */
   readonly card?: CallerCard | undefined;
 }
 

@@ -5,7 +5,7 @@ import type { Failure } from './invocation.js';
 import { withoutNamespaces } from './not-found-text.js';
 
 /** Message for outside callers, in place of a message that was not written for them. docs/errors.md lists it. */
-const HIDDEN_MESSAGE = 'the function failed; the log of the engine has the cause under this error_id';
+const HIDDEN_MESSAGE = 'the function failed; the log of the engine has the cause under the id of this error';
 
 /**
  * Codes that SDKs give to errors that a handler threw. `UNKNOWN` stands for an error without a code. The messages of these errors are raw

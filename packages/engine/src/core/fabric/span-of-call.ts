@@ -4,7 +4,8 @@ import type { SpanEnd, SpanSubject } from './tracing.js';
 /** Returns the subject of a call's span. */
 export function callSubject(call: Call, isTrusted: boolean): SpanSubject {
   const { functionId, namespace, caller, from = 'engine' } = call;
-  return { kind: 'call', functionId, isTrusted, namespace, caller: caller === undefined ? from : 'worker', workerId: caller?.workerId };
+  const by = caller?.card?.fields.kind === 'page' ? 'page' : 'worker';
+  return { kind: 'call', functionId, isTrusted, namespace, caller: caller === undefined ? from : by, workerId: caller?.workerId };
 }
 
 /** Returns how a span ends with an outcome. */

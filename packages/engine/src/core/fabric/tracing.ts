@@ -66,8 +66,8 @@ export type SpanSubject =
       /** Whether the engine or a trusted worker serves the function. Other ids may be of any number, so no span is named after them. */
       readonly isTrusted: boolean;
       readonly namespace: string | undefined;
-      readonly caller: 'worker' | 'http' | 'trigger' | 'engine';
-      /** The worker that calls; `undefined` when the engine calls. */
+      readonly caller: 'worker' | 'page' | 'http' | 'trigger' | 'engine';
+      /** The worker that calls, or the session of the page; `undefined` when the engine calls. */
       readonly workerId: string | undefined;
     }
   | { readonly kind: 'write'; readonly operation: WriteOperation; readonly stream: string | undefined; readonly changes: number }

@@ -32,12 +32,12 @@ const NEVER_HERE = ['cron', 'durable:subscriber', 'queue', 'log', 'trace', 'conf
 
 /** Types of the engine, with the entry of the configuration that provides each. */
 const ENTRY_OF: Readonly<Record<string, string>> = {
-  subscribe: 'iii-pubsub',
-  state: 'iii-state',
-  stream: 'iii-stream',
-  'stream:join': 'iii-stream',
-  'stream:leave': 'iii-stream',
-  http: 'iii-http',
+  subscribe: 'rivulet-pubsub',
+  state: 'rivulet-state',
+  stream: 'rivulet-stream',
+  'stream:join': 'rivulet-stream',
+  'stream:leave': 'rivulet-stream',
+  http: 'rivulet-http',
 };
 
 const REMEDIES: ReadonlyMap<string, string> = new Map([
@@ -125,7 +125,12 @@ export class TriggerRegistry {
   }
 
   bindings(): TriggerBinding[] {
-    return [...this.#entries.values()].map((entry) => entry.binding);
+    return [...this.eachBinding()];
+  }
+
+  /** Yields the bindings one by one. The registry may change during the iteration. */
+  *eachBinding(): IterableIterator<TriggerBinding> {
+    for (const { binding } of this.#entries.values()) yield binding;
   }
 
   /** Returns whether a binding waits for a provider. */

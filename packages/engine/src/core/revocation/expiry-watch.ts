@@ -1,4 +1,4 @@
-import type { Clock } from '../../structures/clock.js';
+import { type Clock, type ClockTimer, timersOf } from '../../structures/clock.js';
 
 /** A session whose access ends at a time. */
 export interface Expiring {
@@ -24,7 +24,7 @@ interface Watched {
 export class ExpiryWatch {
   readonly #clock: Clock;
   readonly #watched = new Map<Expiring, Watched>();
-  #timer: NodeJS.Timeout | undefined;
+  #timer: ClockTimer | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -37,13 +37,16 @@ export class ExpiryWatch {
       return;
     }
     this.#watched.set(who, { atMs, warned: false });
-    this.#timer ??= setInterval(() => this.checkAll(), CHECK_MS).unref();
+    if (this.#timer === undefined) {
+      this.#timer = timersOf(this.#clock).every(CHECK_MS, () => this.checkAll());
+      this.#timer.unref();
+    }
     this.#check(who, this.#clock.now());
   }
 
   delete(who: Expiring): void {
     if (!this.#watched.delete(who) || this.#watched.size > 0) return;
-    clearInterval(this.#timer);
+    timersOf(this.#clock).cancel(this.#timer);
     this.#timer = undefined;
   }
 

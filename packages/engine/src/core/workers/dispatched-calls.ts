@@ -6,7 +6,7 @@ import type { CallCounts } from '../fabric/call-counts.js';
 import type { PendingCall } from '../fabric/fabric.js';
 import { type Call, failure, type Outcome } from '../fabric/invocation.js';
 import type { NameMap } from './access/name-map.js';
-import { type Callee, callerFor, dataFor } from './caller-data.js';
+import { type Callee, callerFor, dataFor, isWrapped } from './caller-data.js';
 import type { WorkerOutbound } from './worker-outbound.js';
 
 type Done = (outcome: Outcome) => void;
@@ -101,6 +101,7 @@ export class DispatchedCalls {
       functionId: names.given('function', call.functionId),
       data: dataFor(call, callee),
       caller: callerFor(call, callee),
+      isWrapped: isWrapped(call),
       metadata: call.metadata,
       traceparent: call.span?.traceparent ?? call.traceparent,
       baggage: call.baggage,

@@ -1,10 +1,11 @@
 import { encodeError, encodeResult, type InvokeFunction, LIMITS } from '@rivulet/protocol';
 import type { LogFields, Logger } from '../../logging/logger.js';
+import { type Clock, systemClock, timersOf } from '../../structures/clock.js';
 import type { PendingCall } from '../fabric/fabric.js';
 import type { FunctionFabric } from '../fabric/function-fabric.js';
 import { type Call, type Caller, type Failure, failure, forbiddenText, JsonPayload, type Outcome } from '../fabric/invocation.js';
 import { publicError } from '../fabric/public-error.js';
-import { withoutCaller } from './caller-data.js';
+import { middlewareCall } from './middleware-call.js';
 
 export interface CallContext {
   readonly fabric: FunctionFabric;
@@ -13,6 +14,8 @@ export interface CallContext {
   readonly middlewareFunction: string | undefined;
   /** True: guests get the errors of functions unchanged. @default false */
   readonly exposeErrorMessages?: boolean | undefined;
+  /** Measures the time that `drain` waits. @default the clock of the system */
+  readonly clock?: Pick<Clock, 'timers'>;
   readonly logger: Logger;
 }
 
@@ -90,12 +93,13 @@ export class RequestedCalls {
     this.#draining = true;
     if (this.#inFlight === 0) return true;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
+      const timers = timersOf(this.#context.clock ?? systemClock);
+      const timer = timers.once(timeoutMs, () => {
         this.#context.logger.warn('calls_cut_off', { worker: this.#worker.workerId, calls: this.#inFlight });
         resolve(false);
-      }, timeoutMs);
+      });
       this.#idle = () => {
-        clearTimeout(timer);
+        timers.cancel(timer);
         resolve(true);
       };
     });
@@ -132,21 +136,11 @@ export class RequestedCalls {
     return middlewareFunction === undefined || message.function_id.startsWith('engine::') ? undefined : middlewareFunction;
   }
 
-  /** Returns the call of the middleware. The engine makes it, so it has no caller, and no permission applies. */
-  #middlewareCall(functionId: string, message: InvokeFunction): Call {
-    const { function_id, data: payload, action = null, namespace } = message;
-    const context = this.#worker.access?.grant.context ?? {};
-    const { card } = this.#worker;
-    const known = {
-      function_id,
-      payload: withoutCaller(payload),
-      action,
-      context,
-      ...(card === undefined ? {} : { _caller: card.fields }),
-    };
-    const input = namespace === undefined ? known : { ...known, namespace };
+  #middlewareCall(middleware: string, message: InvokeFunction): Call {
+    const { function_id: functionId, data: payload, action, namespace } = message;
+    const by = { context: this.#worker.access?.grant.context ?? {}, card: this.#worker.card };
     const { metadata, traceparent, baggage } = message;
-    return { functionId, payload: JsonPayload.ofValue(input), metadata, traceparent, baggage, deciding: true };
+    return { ...middlewareCall(middleware, { functionId, payload, action, namespace }, by), metadata, traceparent, baggage };
   }
 
   /** Returns why a call is not made; `undefined` when it may be made. */

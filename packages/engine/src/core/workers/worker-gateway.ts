@@ -44,7 +44,7 @@ export interface WorkerGatewayOptions {
 const AUTH_ERROR = encodeTextFrame(encodeAuthError('the auth function of this listener refused these credentials'));
 
 /**
- * One listener of `iii-worker-manager`. It serves worker sockets on `/`, the telemetry sink on `/otel`, and channels on
+ * One listener of `rivulet-worker-manager`. It serves worker sockets on `/`, the telemetry sink on `/otel`, and channels on
  * `/ws/channels/{id}`.
  */
 export class WorkerGateway {
@@ -117,6 +117,16 @@ export class WorkerGateway {
     });
   }
 
+  /** The check of tokens; `undefined` when the listener has none. */
+  get jwt(): ListenerAccess['jwt'] {
+    return this.#access?.jwt;
+  }
+
+  /** Address and port of the configuration, by which a listener is known. */
+  get configured(): Pick<WorkerManagerConfig, 'host' | 'port'> {
+    return this.#options.config;
+  }
+
   /** Times that the engine paused a connection because it sent more than its rates allow. */
   get rateLimited(): number {
     return this.#limits.pauses;
@@ -152,7 +162,13 @@ export class WorkerGateway {
     for (const session of this.#sessions) session.restart();
     await this.#closed();
     this.#limits.close();
+    this.#access?.jwt?.close();
     await this.#listener.close();
+  }
+
+  /** Resolves when each worker has received everything that was sent to it before. */
+  roundTrip(): Promise<void> {
+    return this.#listener.roundTrip();
   }
 
   #route(request: UpgradeRequest): Verdict | Promise<Verdict> {
@@ -201,14 +217,14 @@ export class WorkerGateway {
   }
 
   /**
-   * Returns whether the `Origin` of an upgrade is allowed. Other programs send none. A listener without an auth function takes pages of
-   * this machine and of allowed origins. A listener with one takes pages of every origin, unless origins are listed.
+   * Returns whether the `Origin` of an upgrade is allowed. Other programs send none. A listener without an auth function or
+   * tokens takes pages of this machine and of allowed origins. A listener with one takes pages of every origin, unless origins are listed.
    */
   #originAllowed(request: UpgradeRequest): boolean {
     const { origin } = request.headers;
     const { allowedOrigins, rbac } = this.#options.config;
     if (origin === undefined || allowedOrigins.includes(origin)) return true;
-    if (rbac?.authFunction !== undefined) return allowedOrigins.length === 0;
+    if (rbac?.authFunction !== undefined || rbac?.jwt !== undefined) return allowedOrigins.length === 0;
     // oxlint-disable-next-line eslint/no-restricted-globals -- canParse decides before the constructor runs
     return isLoopbackOrigin(origin);
   }

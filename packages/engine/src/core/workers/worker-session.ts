@@ -98,7 +98,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#warnings = new SessionWarnings(logger, workerId);
     this.#outbound = new WorkerOutbound({ connection, workerId, guest, maxMessageBytes, warnings: this.#warnings, logger });
     this.#registrations = new WorkerRegistrations(context, this);
-    const callee = { guest, cardOf: (sessionId: string) => workers.get(sessionId)?.card };
+    const callee = { guest, cardOf: (id: string) => workers.get(id)?.card ?? context.fabric.pages.get(id) };
     this.#dispatched = new DispatchedCalls({
       outbound: this.#outbound,
       names: this.names,

@@ -3,13 +3,16 @@ import type { GroupRef, Once } from '../store.js';
 
 interface Remembered {
   readonly until: number;
+  readonly retentionMs: number;
   readonly fingerprint: string;
   readonly answer: string;
   readonly bytes: number;
 }
 
-/** The idempotency keys with their remembered answers, in the order of their use. */
+/** The idempotency keys with their remembered answers. */
 export class MemoryKeys {
+  /** The keys of each retention, in the order of their use, which is also the order in which they end. */
+  readonly #retentions = new Map<number, Set<string>>();
   readonly #keys = new Map<string, Remembered>();
   #bytes = 0;
 
@@ -24,24 +27,27 @@ export class MemoryKeys {
   /**
    * Checks that there is space for an answer, and throws OVERLOADED otherwise. Call `remember` of the result when the write took effect.
    */
-  prepare(ref: GroupRef, once: Once, answer: string, now: number): { remember(): void } {
-    const name = nameOf(ref, once);
+  prepare(ref: GroupRef, { retentionMs, fingerprint, key }: Once, answer: string, now: number): { remember(): void } {
+    const name = nameOf(ref, { key });
     const bytes = Buffer.byteLength(name) + Buffer.byteLength(answer);
     requireCapacity(this.#keys.size, this.#bytes, bytes);
     return {
       remember: () => {
         this.#forget(name);
-        this.#keys.set(name, { until: now + once.retentionMs, fingerprint: once.fingerprint, answer, bytes });
+        this.#keys.set(name, { until: now + retentionMs, retentionMs, fingerprint, answer, bytes });
+        this.#retentions.set(retentionMs, (this.#retentions.get(retentionMs) ?? new Set()).add(name));
         this.#bytes += bytes;
       },
     };
   }
 
-  /** Removes keys whose retention has ended. It stops at the first other key, because all keys have the same retention. */
+  /** Removes keys whose retention has ended. */
   sweep(now: number): void {
-    for (const [name, { until }] of this.#keys) {
-      if (until > now) return;
-      this.#forget(name);
+    for (const names of this.#retentions.values()) {
+      for (const name of names) {
+        if ((this.#keys.get(name)?.until ?? 0) > now) break;
+        this.#forget(name);
+      }
     }
   }
 
@@ -50,10 +56,13 @@ export class MemoryKeys {
     if (known === undefined) return;
     this.#keys.delete(name);
     this.#bytes -= known.bytes;
+    const names = this.#retentions.get(known.retentionMs);
+    names?.delete(name);
+    if (names?.size === 0) this.#retentions.delete(known.retentionMs);
   }
 }
 
 /** Ids and keys have no control characters, so U+0000 separates them without doubt. */
-function nameOf({ stream, group }: GroupRef, { key }: Once): string {
+function nameOf({ stream, group }: GroupRef, { key }: Pick<Once, 'key'>): string {
   return `${stream}\u0000${group}\u0000${key}`;
 }

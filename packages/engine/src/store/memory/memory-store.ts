@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type JsonText, type Position, RivuletError } from '@rivulet/protocol';
 import { chunked } from '../../structures/chunked.js';
-import type { Clock } from '../../structures/clock.js';
+import { type Clock, type ClockTimer, timersOf } from '../../structures/clock.js';
 import { MonotonicWallClock } from '../../structures/monotonic-wall-clock.js';
 import { EVERYTHING } from '../../structures/sorted-names.js';
 import { TurnBudget } from '../../structures/turn-budget.js';
@@ -75,7 +75,7 @@ class MemoryStore implements WritableStore, DumpableStore {
   readonly #turns: TurnBudget;
   readonly #writes: SlicedWrites;
   #events: StoreEvents | undefined;
-  #timers: NodeJS.Timeout[] = [];
+  #timers: ClockTimer[] = [];
 
   constructor(options: MemoryStoreOptions) {
     this.#clock = options.clock;
@@ -89,12 +89,13 @@ class MemoryStore implements WritableStore, DumpableStore {
 
   start(events: StoreEvents): Promise<void> {
     this.#events = events;
+    const timers = timersOf(this.#clock);
     this.#timers = [
-      setInterval(() => this.#forget(), SWEEP_MS),
-      setInterval(() => {
+      timers.every(SWEEP_MS, () => this.#forget()),
+      timers.every(EXPIRY_MS, () => {
         // The next check tries again.
         this.#expire().catch(() => {});
-      }, EXPIRY_MS),
+      }),
     ];
     for (const timer of this.#timers) timer.unref();
     return Promise.resolve();
@@ -193,7 +194,7 @@ class MemoryStore implements WritableStore, DumpableStore {
   }
 
   async close(): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer);
+    for (const timer of this.#timers) timersOf(this.#clock).cancel(timer);
     await this.#writes.settled();
     this.#events = undefined;
   }

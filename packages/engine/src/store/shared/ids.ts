@@ -11,6 +11,24 @@ export function isValidId(id: string): boolean {
   return !CONTROL.test(id) && isWellFormed(id);
 }
 
+/**
+ * The reserved stream of the ledger of calls (stream/calls/ledger). It has idempotency keys only, and no items, so no list shows it. Nobody
+ * else may name it, because a write could take the key of a call.
+ */
+export const LEDGER_STREAM = 'rivulet::calls';
+
+/** Returns whether functions and clients may name this stream. */
+export function isStreamName(name: string): boolean {
+  return name !== LEDGER_STREAM && isValidId(name);
+}
+
+/** Throws INVALID_ID for a text that `isStreamName` rejects. */
+export function requireStreamName(name: string, field: string): void {
+  if (name === LEDGER_STREAM)
+    throw new RivuletError('INVALID_ID', `${field} must not be ${LEDGER_STREAM}, which the engine keeps for itself`);
+  requireId(name, field);
+}
+
 /** Throws INVALID_ID for a text that `isValidId` rejects. */
 export function requireId(id: string, field: string): void {
   if (isValidId(id)) return;

@@ -100,6 +100,11 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
     return this.epoch === undefined || !this.log.begun ? undefined : { epoch: this.epoch, offset: this.log.head };
   }
 
+  /** Offset up to which every live reader has its changes. */
+  get flushed(): number {
+    return this.#flushed;
+  }
+
   /** Number of changes since the last flush. */
   get unflushed(): number {
     return this.log.head - this.#flushed;

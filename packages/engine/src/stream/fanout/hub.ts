@@ -15,7 +15,7 @@ import { CatchUp } from './catch-up.js';
 import { newHubCounters } from './fanout-counters.js';
 import { GroupFanout } from './group-fanout.js';
 import { SharedChanges } from './shared-changes.js';
-import { notifyAvailability } from './staleness.js';
+import { awaitsReached, notifyAvailability, notifyReached } from './staleness.js';
 import { CountsByStream } from './stream-counts.js';
 import type { Subscriber } from './subscriber.js';
 import { type JoinRequest, type Membership, Subscription } from './subscription.js';
@@ -212,6 +212,14 @@ export class Hub {
       if (subscription.subscriber.ready) notifyAvailability(subscription, this.#options.frames);
       else if (subscription.subscriber.positions) fanout.lag(subscription, this.#start);
     }
+  }
+
+  /** Lets a client know that it has all changes up to `position` of the items that it watches. */
+  confirm(subscription: Subscription, position: Position): void {
+    const { fanout } = subscription;
+    // Calls end more often than turns. A flush for each of them would break up the batches of all groups.
+    if (fanout.dirty && fanout.flushed < position.offset && awaitsReached(subscription, position)) this.flush();
+    notifyReached(subscription, position, this.#options.frames);
   }
 
   /** Whether the store or a group of it is unavailable. */

@@ -1,3 +1,4 @@
+import type { Position } from '@rivulet/protocol';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
 import type { Membership, Subscription } from './subscription.js';
 
@@ -21,6 +22,26 @@ export function notifyUnavailable(subscription: Subscription, frames: FrameEncod
   const { subscriber, fanout, members } = subscription;
   if (!subscriber.positions || !subscriber.ready || fanout.unavailableSince === undefined) return;
   for (const member of members) if (!member.outdated) writeStale(subscription, member, frames);
+}
+
+/**
+ * Sends `caught_up` to a position-aware client that watches only items of a group, if it has all their changes up to `position` (rule
+ * RV-62). The position of an item moves only with its own changes, so the client can't know it otherwise. One frame for the group is
+ * enough, because all its subscriptions share one cursor.
+ */
+export function notifyReached(subscription: Subscription, { epoch, offset }: Position, frames: FrameEncoder): void {
+  const { subscriber, fanout } = subscription;
+  if (!awaitsReached(subscription, { epoch, offset }) || fanout.flushed < offset) return;
+  for (const member of subscription.members) {
+    if (member.outdated) continue;
+    subscriber.write(frames.control({ type: 'caught_up', data: { subscriptionId: member.id, epoch, offset: fanout.flushed } }));
+    return;
+  }
+}
+
+/** Returns whether `notifyReached` sends a frame as soon as all changes up to `position` were flushed. */
+export function awaitsReached({ subscriber, fanout, state, watchesGroup }: Subscription, { epoch }: Position): boolean {
+  return state === 'live' && !watchesGroup && subscriber.positions && subscriber.ready && fanout.epoch === epoch;
 }
 
 function writeStale({ subscriber }: Subscription, member: Membership, frames: FrameEncoder): void {

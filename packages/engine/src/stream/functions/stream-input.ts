@@ -3,7 +3,7 @@ import { resultBytes } from '../../core/builtins/answer.js';
 import { mismatch, readCount, readText } from '../../core/builtins/input.js';
 import type { Call } from '../../core/fabric/invocation.js';
 import type { NamesQuery } from '../../store/callers/list-names.js';
-import { requireId } from '../../store/shared/ids.js';
+import { requireId, requireStreamName } from '../../store/shared/ids.js';
 import type { GroupRef } from '../../store/store.js';
 
 /** Entries of one page at most. */
@@ -13,7 +13,8 @@ export const MOST_LISTED = 100_000;
 export function readId(input: JsonObject, key: 'stream_name' | 'group_id' | 'item_id'): string {
   const id = stringField(input, key);
   if (id === undefined) throw mismatch(`${key} must be a string`);
-  requireId(id, key);
+  if (key === 'stream_name') requireStreamName(id, key);
+  else requireId(id, key);
   return id;
 }
 

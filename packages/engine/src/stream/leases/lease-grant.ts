@@ -2,8 +2,8 @@ import { field, isJsonObject, type JsonText, LIMITS, parseJson, scanJson } from 
 import { isValidId } from '../../store/shared/ids.js';
 import type { LeaseGrant } from './leases.js';
 
-/** Milliseconds for which an item outlives a dropped connection when the join function names no time. */
-const DEFAULT_GRACE_MS = 10_000;
+/** Milliseconds for which an item outlives a dropped connection when nobody names a time. */
+export const DEFAULT_GRACE_MS = 10_000;
 
 /** Reads `lease` of the answer of a join function (rule RV-41). Returns `undefined` when the answer has none. */
 export function readLeaseGrant(answer: JsonText | undefined): LeaseGrant | undefined | 'malformed' {
@@ -19,7 +19,7 @@ export function readLeaseGrant(answer: JsonText | undefined): LeaseGrant | undef
   if (typeof item !== 'string' || item === '' || !isValidId(item) || typeof clientData !== 'boolean') return 'malformed';
   if (typeof graceMs !== 'number' || !Number.isInteger(graceMs) || graceMs < 0 || graceMs > LIMITS.leaseGraceMs) return 'malformed';
   if (Buffer.byteLength(data) > LIMITS.leaseDataBytes || !canBeSet(data)) return 'malformed';
-  return { item, data, graceMs, clientData };
+  return { source: 'function', item, data, graceMs, clientData };
 }
 
 /** Returns whether a `stream::set` would take the data: what the store returns can always be written back. */

@@ -2,12 +2,17 @@ import { type ErrorCode, type JsonText, LIMITS, RivuletError } from '@rivulet/pr
 import { runInBackground } from '../../logging/background.js';
 import type { Logger } from '../../logging/logger.js';
 import type { GroupRef, WriteChange } from '../../store/store.js';
+import { type Clock, type ClockTimer, type ClockTimers, systemClock, timersOf } from '../../structures/clock.js';
 import { messageOf } from '../../structures/message-of.js';
 import type { WorkerBackedStore } from '../worker-store/worker-backed-store.js';
 import { begun, type DesiredItem, type DueItem, failed, leased, NOTHING_DESIRED, released, unleased } from './desired-item.js';
 
-/** The lease that a join function gives to a join (rule RV-41): the item exists while the join does. */
+/** The giver of a lease: a join function, or the token of the client. A refresh ends those that the new token does not give. */
+export type LeaseSource = 'function' | 'token';
+
+/** The lease that a join gets (rule RV-41): the item exists while the join does. */
 export interface LeaseGrant {
+  readonly source: LeaseSource;
   readonly item: string;
   readonly data: JsonText;
   /** Milliseconds for which the item outlives a connection that dropped. */
@@ -21,6 +26,7 @@ export type LeaseEnd = 'left' | 'dropped';
 
 /** The share of one join in an item. */
 export interface Lease {
+  readonly source: LeaseSource;
   readonly clientData: boolean;
   update(data: JsonText): void;
   end(how: LeaseEnd): void;
@@ -52,6 +58,7 @@ const WARN_MS = 60_000;
 export class Leases {
   readonly #store: WorkerBackedStore;
   readonly #logger: Logger;
+  readonly #timers: ClockTimers;
   readonly #items = new Map<string, LeasedItem>();
   readonly counts: LeaseCounts = { taken: 0, ended: { left: 0, dropped: 0 }, expired: 0, refused: 0 };
   #closed = false;
@@ -59,8 +66,9 @@ export class Leases {
   #releases = 0;
   #warnedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(store: WorkerBackedStore, logger: Logger) {
+  constructor(store: WorkerBackedStore, logger: Logger, clock: Pick<Clock, 'timers'> = systemClock) {
     this.#store = store;
+    this.#timers = timersOf(clock);
     this.#logger = logger;
   }
 
@@ -88,6 +96,7 @@ export class Leases {
         forget: () => this.#items.delete(key),
         closed: () => this.#closed,
         counts: this.counts,
+        timers: this.#timers,
         logger: this.#logger,
       });
       this.#items.set(key, item);
@@ -141,6 +150,7 @@ interface LeasedItemDeps {
   readonly forget: () => void;
   readonly closed: () => boolean;
   readonly counts: LeaseCounts;
+  readonly timers: ClockTimers;
   readonly logger: Logger;
 }
 
@@ -152,7 +162,7 @@ class LeasedItem {
   #desired = NOTHING_DESIRED;
   #writing: Promise<void> | undefined;
   /** Runs while the item outlives its last lease. */
-  #graceTimer: NodeJS.Timeout | undefined;
+  #graceTimer: ClockTimer | undefined;
 
   constructor(item: string, deps: LeasedItemDeps) {
     this.#item = item;
@@ -170,8 +180,9 @@ class LeasedItem {
     await this.#write();
   }
 
-  lease({ data, graceMs, clientData }: LeaseGrant): Lease {
+  lease({ source, data, graceMs, clientData }: LeaseGrant): Lease {
     const lease: Lease = {
+      source,
       clientData,
       update: (next) => {
         if (this.#leases.has(lease)) this.#desire(leased({ data: next, graceMs }));
@@ -180,14 +191,14 @@ class LeasedItem {
     };
     this.#leases.add(lease);
     this.#deps.counts.taken++;
-    clearTimeout(this.#graceTimer);
+    this.#deps.timers.cancel(this.#graceTimer);
     this.#graceTimer = undefined;
     this.#desire(leased({ data, graceMs }));
     return lease;
   }
 
   abandon(): void {
-    clearTimeout(this.#graceTimer);
+    this.#deps.timers.cancel(this.#graceTimer);
     this.#leases.clear();
   }
 
@@ -199,10 +210,10 @@ class LeasedItem {
       this.#desire(unleased());
       return;
     }
-    this.#graceTimer = setTimeout(() => {
+    this.#graceTimer = this.#deps.timers.once(graceMs, () => {
       this.#deps.counts.expired++;
       this.#desire(unleased());
-    }, graceMs);
+    });
     this.#graceTimer.unref();
   }
 

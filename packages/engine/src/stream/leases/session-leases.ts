@@ -60,6 +60,11 @@ export class SessionLeases {
     this.#byId.delete(subscriptionId);
   }
 
+  /** Ends the lease of a join that goes on, if the token of the client gave it. A new token does not give it any more. */
+  withdraw(subscriptionId: string): void {
+    if (this.#byId.get(subscriptionId)?.source === 'token') this.leave(subscriptionId);
+  }
+
   /** Ends all leases, because the connection closed with this code. */
   closed(code: number): void {
     for (const lease of this.#byId.values()) lease.end(DROPS.has(code) ? 'dropped' : 'left');
@@ -67,4 +72,7 @@ export class SessionLeases {
   }
 }
 
-export const NOT_LEASED: Refusal = { code: 'FORBIDDEN', message: 'this join holds no item whose data the client may replace' };
+const NOT_LEASED: Refusal = { code: 'FORBIDDEN', message: 'this join holds no item whose data the client may replace' };
+
+/** The leases of a session that has none. */
+export const NO_LEASES = { update: (): Refusal => NOT_LEASED };

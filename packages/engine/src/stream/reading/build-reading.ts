@@ -5,12 +5,13 @@ import type { Clock } from '../../structures/clock.js';
 import type { AuthGate } from '../session/auth-gate.js';
 import type { StreamSessionContext } from '../session/stream-session.js';
 import type { WorkerBackedStore } from '../worker-store/worker-backed-store.js';
-import { ChangeReads } from './change-reads.js';
-import { EventStreams } from './event-streams.js';
-import { GroupPages } from './group-page.js';
+import { ChangeReads } from './changes/change-reads.js';
+import { EventStreams } from './events/event-streams.js';
 import { HttpReading } from './http-reading.js';
-import { ReadAccess } from './read-access.js';
-import type { ReadRef } from './read-target.js';
+import { GroupPages } from './requests/group-page.js';
+import { ReadAccess } from './requests/read-access.js';
+import { ReadFigures } from './requests/read-figures.js';
+import type { ReadRef } from './requests/read-target.js';
 
 export interface ReadingDeps {
   readonly config: StreamConfig;
@@ -26,8 +27,9 @@ export interface ReadingDeps {
 
 /** Builds the reads of one stream listener by plain HTTP. */
 export function buildReading({ config, auth, store, context, directory, refuseMs, clock }: ReadingDeps): HttpReading {
-  const { hub, triggers, frames, logger } = context;
-  const changes = new ChangeReads({ hub, socket: context, now: () => clock.now() });
+  const { hub, triggers, frames, logger, expiry } = context;
+  const figures = new ReadFigures();
+  const changes = new ChangeReads({ hub, socket: context, figures, clock });
   directory.onDisconnect((identity) => changes.revoke(identity));
   const pages = new GroupPages(store, frames);
   const hasPositions = (ref: ReadRef) => pages.hasPositions(ref);
@@ -36,9 +38,12 @@ export function buildReading({ config, auth, store, context, directory, refuseMs
     changes,
     access: new ReadAccess({ auth, triggers, directory, clock }),
     pages,
-    events: new EventStreams({ auth, context, directory, config, hasPositions }),
+    events: new EventStreams({ auth, context, directory, config, figures, hasPositions, clock }),
+    figures,
     hub,
+    expiry,
     refuseMs: refuseMs ?? LIMITS.outageRefuseMs,
+    clock,
     logger,
   });
 }

@@ -1,17 +1,22 @@
 import { type ErrorCode, LIMITS } from '@rivulet/protocol';
 import type { StreamConfig } from '../../config/config.js';
+import type { Expiring, ExpiryWatch } from '../../core/revocation/expiry-watch.js';
 import type { Logger } from '../../logging/logger.js';
+import type { Clock } from '../../structures/clock.js';
 import { messageOf } from '../../structures/message-of.js';
 import type { PlainRequest } from '../../transport/plain/plain-requests.js';
+import { SendPace } from '../../transport/plain/send-pace.js';
+import { UnsentBodies } from '../../transport/plain/unsent-bodies.js';
 import type { Hub } from '../fanout/hub.js';
 import { withoutPrefix } from '../session/upgrade-target.js';
-import { type Answer, type AnswerTo, errorAnswer, failureAnswer, send, sendPreflight } from './answer.js';
-import type { ChangeAnswer } from './change-read.js';
-import type { ChangeReads } from './change-reads.js';
-import type { EventQuery, EventStreams } from './event-streams.js';
-import type { GroupPages } from './group-page.js';
-import type { ReadAccess } from './read-access.js';
-import { type ReadTarget, readReadTarget } from './read-target.js';
+import type { ChangeAnswer } from './changes/change-read.js';
+import type { ChangeReads } from './changes/change-reads.js';
+import type { EventQuery, EventStreams } from './events/event-streams.js';
+import { type Answer, type AnswerTo, errorAnswer, failureAnswer, hasLeft, send, sendPreflight } from './requests/answer.js';
+import type { GroupPages } from './requests/group-page.js';
+import type { ReadAccess } from './requests/read-access.js';
+import type { ReadFigures, ReadKind } from './requests/read-figures.js';
+import { type ReadTarget, readReadTarget } from './requests/read-target.js';
 
 export interface HttpReadingDeps {
   readonly config: Pick<StreamConfig, 'pathPrefix' | 'allowedOrigins'>;
@@ -19,15 +24,21 @@ export interface HttpReadingDeps {
   readonly pages: GroupPages;
   readonly changes: ChangeReads;
   readonly events: EventStreams;
+  readonly figures: ReadFigures;
   readonly hub: Hub;
+  readonly expiry: ExpiryWatch;
   /** Milliseconds without the store after which reads are refused. */
   readonly refuseMs: number;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
 type GroupTarget = Extract<ReadTarget, { kind: 'group' }>;
 type EventsTarget = Extract<ReadTarget, { kind: 'events' }>;
 
+const BUSY = unavailable('OVERLOADED', 'too many answers wait for clients that read slowly; try again later');
+/** Milliseconds after the end of an access in which a client may still take its answer. Nothing is delivered a second later. */
+const EXPIRED_MS = 300;
 /** Milliseconds that a stop waits for clients to take their answers. */
 const STOP_MS = 1_000;
 
@@ -38,14 +49,16 @@ const STOP_MS = 1_000;
  */
 export class HttpReading {
   readonly #deps: HttpReadingDeps;
-  /** Bytes of the answers that clients have not taken yet. */
-  #unsentBytes = 0;
+  /** The answers that clients have not taken yet. */
+  readonly #unsent: UnsentBodies;
+  readonly #pace = new SendPace();
   /** Number of reads whose answer was not sent yet. */
   #open = 0;
   #allSent: (() => void) | undefined;
 
   constructor(deps: HttpReadingDeps) {
     this.#deps = deps;
+    this.#unsent = new UnsentBodies(LIMITS.readUnsentBytes, deps.clock);
   }
 
   /** Answers a plain request. Returns false when its path or method is not for reading. */
@@ -60,9 +73,14 @@ export class HttpReading {
     if (target.kind === 'other') return false;
     const closes = stopping || hasBody(plain);
     const to: AnswerTo = { request, response, allowedOrigins: config.allowedOrigins, isPrivate: !access.isPublic(about), closes };
-    if (!isHostAllowed) send(errorAnswer(403, 'HOST_NOT_ALLOWED', 'this Host is not in allowed_hosts of the stream listener'), to);
+    if (!isHostAllowed)
+      this.#send(
+        errorAnswer(403, 'HOST_NOT_ALLOWED', 'this Host is not in allowed_hosts of the stream listener'),
+        to,
+        kindOf(plain, target),
+      );
     else if (method === 'OPTIONS') sendPreflight(to);
-    else if (target.kind === 'invalid') send(errorAnswer(target.status, target.code, target.message), to);
+    else if (target.kind === 'invalid') this.#send(errorAnswer(target.status, target.code, target.message), to, 'invalid');
     else this.#answer(plain, target, to);
     return true;
   }
@@ -81,27 +99,32 @@ export class HttpReading {
     });
   }
 
+  /** Decides again about every reader, because keys or grants of tokens were replaced. */
+  forgetAllows(): void {
+    this.#deps.access.forget();
+  }
+
   /** Number of event streams that are open. */
   get eventStreams(): number {
     return this.#deps.events.size;
   }
 
-  /** Number of reads that wait for a change. */
-  get waiting(): number {
-    return this.#deps.changes.waiting;
+  get figures(): ReadFigures {
+    return this.#deps.figures;
   }
 
   #answer(plain: PlainRequest, target: GroupTarget | EventsTarget, to: AnswerTo): void {
+    const kind = kindOf(plain, target);
     const failed = (error: unknown) => {
       const answer = failureAnswer(error);
-      if (answer !== undefined) return this.#send(answer, to);
+      if (answer !== undefined) return this.#send(answer, to, kind);
       this.#deps.logger.error('http_read_failed', { error: messageOf(error), address: plain.about.remoteAddress });
-      this.#send(errorAnswer(503, 'INTERNAL_ERROR', 'the engine failed; its log says more'), to);
+      this.#send(errorAnswer(503, 'INTERNAL_ERROR', 'the engine failed; its log says more'), to, kind);
     };
     const query = eventQuery(plain, target);
     if (query === undefined) this.#count(to);
     const read = query === undefined ? this.#read(plain, target as GroupTarget, to) : this.#stream(plain, query, to);
-    read.then((answer) => this.#send(answer, to), failed);
+    read.then((answer) => this.#send(answer, to, kind), failed);
   }
 
   /** Counts a read until its answer was sent. */
@@ -120,29 +143,45 @@ export class HttpReading {
     return 'streamed';
   }
 
-  #send(answer: ChangeAnswer, to: AnswerTo): void {
-    if (answer === 'streamed') return;
-    const bytes = answer.body?.length ?? 0;
-    this.#unsentBytes += bytes;
-    to.response.once('close', () => {
-      this.#unsentBytes -= bytes;
-    });
-    send(answer, to);
+  #send(answer: ChangeAnswer, to: AnswerTo, kind: ReadKind): void {
+    const { figures } = this.#deps;
+    if (answer === 'streamed') {
+      if (to.response.headersSent) figures.answered(kind, 200);
+      return;
+    }
+    // A client that has left gets no answer.
+    if (hasLeft(to)) return;
+    const { body } = answer;
+    // Bodies that wait for their turn need memory too.
+    const sent = body === undefined || this.#unsent.take(body, to.response) ? answer : BUSY;
+    figures.answered(kind, sent.status);
+    this.#pace.run(sent.body?.length ?? 0, () => send(sent, to));
+  }
+
+  /** Drops the rest of an answer that its client has not taken when the access ends. A read that waits is answered before. */
+  #endWith(expiresAtMs: number | undefined, { response }: AnswerTo): void {
+    if (expiresAtMs === undefined) return;
+    const { expiry } = this.#deps;
+    const answer: Expiring = { expiring: () => true, expire: () => response.destroy() };
+    expiry.set(answer, expiresAtMs + EXPIRED_MS);
+    response.once('close', () => expiry.delete(answer));
   }
 
   async #read({ request, about, stopping }: PlainRequest, target: GroupTarget, to: AnswerTo): Promise<ChangeAnswer> {
     const { access, pages, changes, hub, refuseMs } = this.#deps;
     if (stopping) return unavailable('ENGINE_STOPPING', 'the engine stops; read from another one, or try again later');
-    if (this.#unsentBytes > LIMITS.readUnsentBytes)
-      return unavailable('OVERLOADED', 'too many answers wait for clients that read slowly; try again later');
+    if (!this.#unsent.hasRoom(LIMITS.readPageBytes)) return BUSY;
     if (hub.storeUnavailableMs > refuseMs) return unavailable('STORE_UNAVAILABLE', 'the store is unavailable; try again later');
     const decision = await access.decide(about, target);
     if (decision.kind === 'refused') return errorAnswer(decision.status, decision.code, decision.message);
+    if (hasLeft(to)) return 'streamed';
+    this.#endWith(decision.expiresAtMs, to);
     const { since, waitS } = target.query;
     if (since === undefined) return pages.read(target, target.query, request.headers['if-none-match']);
     const hasPositions = pages.hasPositions(target);
     const wait = request.method === 'HEAD' ? 0 : waitS;
-    return changes.read({ ref: target, since, waitS: wait, hasPositions, remoteAddress: about.remoteAddress }, decision, to);
+    const { remoteAddress, addressGroup } = about;
+    return changes.read({ ref: target, since, waitS: wait, hasPositions, remoteAddress, addressGroup }, decision, to);
   }
 }
 
@@ -157,6 +196,12 @@ function eventQuery({ request }: PlainRequest, target: GroupTarget | EventsTarge
   if (target.kind === 'events') return { groups: target.groups, lastId: header ?? target.since, isList: true };
   if (request.headers.accept?.includes('text/event-stream') !== true) return undefined;
   return { groups: [target], lastId: header ?? target.query.sinceText, isList: false };
+}
+
+function kindOf(plain: PlainRequest, target: Exclude<ReadTarget, { kind: 'other' }>): ReadKind {
+  if (target.kind === 'invalid') return 'invalid';
+  if (eventQuery(plain, target) !== undefined) return 'events';
+  return (target as GroupTarget).query.since === undefined ? 'snapshot' : 'changes';
 }
 
 /** Returns whether a request has a body. The engine does not read it, so the connection can't be used again. */

@@ -2,7 +2,11 @@ import { type CloseName, field, isJsonObject, LIMITS, parseJson } from '@rivulet
 import type { StreamConfig } from '../../config/config.js';
 import type { Fabric } from '../../core/fabric/fabric.js';
 import { JsonPayload } from '../../core/fabric/invocation.js';
+import type { JwtAccess } from '../../core/jwt/jwt-access.js';
+import type { CheckedToken } from '../../core/jwt/token-check.js';
+import type { TokenGrants } from '../../core/jwt/token-grants.js';
 import { readExpiry, readIdentity, refuses } from '../../core/workers/access/auth-answer.js';
+import { type CallLists, readCallLists } from '../../core/workers/access/grant.js';
 import type { Logger } from '../../logging/logger.js';
 import type { Clock } from '../../structures/clock.js';
 import type { RefusalStatus } from '../../transport/listener.js';
@@ -10,6 +14,7 @@ import { AuthCalls, type CredentialMemory } from '../../transport/upgrade/auth-c
 import { credentialDigest } from '../../transport/upgrade/credential-digest.js';
 import { decodeQuery, headersForAuth } from '../../transport/upgrade/upgrade-input.js';
 import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
+import type { FunctionWaits } from '../calls/function-waits.js';
 
 /** The decision about an upgrade. A refusal has status 503 when nobody could decide; then the client should try again later. */
 export type AuthDecision =
@@ -18,93 +23,160 @@ export type AuthDecision =
       readonly kind: 'allowed';
       readonly context: unknown;
       readonly expiresAtMs: number | undefined;
-      /** Name of the user; `undefined` when the auth function gives none. */
+      /** Name of the user: the subject of the token, else that of the auth function, else `undefined`. */
       readonly identity?: string | undefined;
+      /** Grants of the token; `undefined` when the listener checks no tokens by itself. */
+      readonly grants?: TokenGrants | undefined;
+      /** Functions that the auth function allows and forbids; `undefined` when it names none. */
+      readonly calls?: CallLists | undefined;
     }
   | { readonly kind: 'refused'; readonly status: RefusalStatus; readonly close: CloseName; readonly reason: string };
 
-/** The decision without an auth function, and when the configuration fails open. */
-const OPEN: AuthDecision = { kind: 'allowed', context: null, expiresAtMs: undefined };
+type Allowed = Extract<AuthDecision, { kind: 'allowed' }>;
 
-/** Calls the configured auth function once for each upgrade. Only an explicit allow lets a client in (spec ST §2.3). */
+/** The reason of a decision that no worker could make. */
+export const NOT_REGISTERED = 'function_not_registered';
+
+/** The decision without an auth function, and when the configuration fails open. */
+const OPEN: Allowed = { kind: 'allowed', context: null, expiresAtMs: undefined };
+
+/** A request for which an auth function decides. */
+interface Question {
+  readonly request: UpgradeRequest;
+  readonly functionId: string;
+  /** The token of the request, if the listener checks tokens by itself. It is right. */
+  readonly token: CheckedToken | undefined;
+  /** The decision if the function has nothing to add. */
+  readonly base: Allowed;
+}
+
+/**
+ * Decides about each upgrade: first the check of the token, then the auth function, of which the configuration may have one, both or none.
+ * All must allow. Only an explicit allow of the function lets a client in (spec ST §2.3).
+ */
 export class AuthGate {
   readonly #fabric: Fabric;
   readonly #config: StreamConfig;
   readonly #logger: Logger;
   readonly #authCalls: AuthCalls;
   readonly #clock: Clock;
+  readonly #jwt: JwtAccess | undefined;
+  readonly #waits: FunctionWaits | undefined;
 
-  constructor(fabric: Fabric, config: StreamConfig, clock: Clock, logger: Logger) {
+  /** `waits`: absent where nothing waits for a worker. */
+  constructor(fabric: Fabric, config: StreamConfig, clock: Clock, logger: Logger, jwt?: JwtAccess, waits?: FunctionWaits) {
     this.#fabric = fabric;
+    this.#waits = waits;
     this.#config = config;
+    this.#jwt = jwt;
     this.#logger = logger;
     this.#authCalls = new AuthCalls({ listener: 'stream', waitMs: config.authTimeoutMs, clock, logger });
     this.#clock = clock;
   }
 
-  /** Whether the decision depends on credentials. Otherwise everyone is allowed whose origin is. */
+  /** Whether a decision can depend on a token, so that a client may send another one later. */
   get authenticates(): boolean {
-    return this.#config.authFunction !== undefined;
+    return this.#jwt !== undefined || this.#config.authFunction !== undefined;
   }
 
-  /** Decides about an upgrade. Credentials that were refused lately are refused without a call. */
-  async decide(request: UpgradeRequest): Promise<AuthDecision> {
+  /**
+   * Decides about a request. Credentials that the auth function refused lately are refused without a call. `refreshed`: the token that a
+   * connected client sent in place of the one in its request.
+   */
+  async decide(request: UpgradeRequest, refreshed?: string): Promise<AuthDecision> {
     if (!this.#originAllowed(request)) return this.#refuse('origin', 403, request);
+    const checked = await this.#jwt?.check(request, refreshed);
+    if (checked?.kind === 'refused') return this.#refuse(checked.reason, 401, request);
+    if (checked?.kind === 'undecided') return this.#undecided(checked.reason, request);
+    const token = checked?.token;
+    const base = token === undefined ? OPEN : allowedBy(token);
     const functionId = this.#config.authFunction;
-    if (functionId === undefined) return OPEN;
-    if (!this.#fabric.hasFunction(functionId)) return this.#unanswered('function_not_registered', functionId, request);
-    const result = await this.#authCalls.run(request, credentialDigest(request), (memory) => this.#ask(functionId, request, memory));
+    if (functionId === undefined) return base;
+    const question = { request, functionId, token, base };
+    if (this.#config.authFailOpen && !this.#fabric.hasFunction(functionId)) return this.#unanswered(NOT_REGISTERED, question);
+    const result = await this.#authCalls.run(request, credentialDigest(request), (memory) => this.#ask(question, memory));
     if (result.kind === 'answered') return result.answer;
     return result.kind === 'busy' ? undecided('busy') : { kind: 'refused', status: 401, close: 'refused', reason: 'refused lately' };
   }
 
-  async #ask(functionId: string, request: UpgradeRequest, memory: CredentialMemory): Promise<AuthDecision> {
-    const payload = JsonPayload.ofText(authInput(request, this.#config.allowedOrigins));
+  async #ask(question: Question, memory: CredentialMemory): Promise<AuthDecision> {
+    const { request, functionId, token } = question;
+    if (!(await this.#isServed(functionId, request))) return this.#unanswered(NOT_REGISTERED, question);
+    const payload = JsonPayload.ofText(authInput(request, this.#config.allowedOrigins, token));
     const outcome = await this.#fabric.request({ functionId, payload, deciding: true }, this.#config.authTimeoutMs);
     switch (outcome.kind) {
       case 'timeout':
-        this.#logger.warn('auth_undecided', { reason: 'timeout', function: functionId, address: request.remoteAddress });
-        return undecided('timeout');
+        return this.#undecided('timeout', request);
       case 'error':
-        if (outcome.error.code === 'function_not_found') return this.#unanswered('function_not_registered', functionId, request);
+        if (outcome.error.code === 'function_not_found') return this.#unanswered(NOT_REGISTERED, question);
         if (outcome.origin === 'function' && !this.#config.authFailOpen) memory.failed();
-        return this.#failed(`function failed: ${outcome.error.code}`, request);
+        return this.#failed(`function failed: ${outcome.error.code}`, question);
       case 'result':
-        return this.#read(outcome.text, request, memory);
+        return this.#read(outcome.text, question, memory);
       default:
         return outcome satisfies never;
     }
   }
 
-  #read(text: string | undefined, request: UpgradeRequest, memory: CredentialMemory): AuthDecision {
+  /**
+   * Resolves with whether a worker serves the auth function. After a restart of the engine, clients often reconnect before the workers, so
+   * this waits for the worker.
+   */
+  async #isServed(functionId: string, { whenGone }: UpgradeRequest): Promise<boolean> {
+    const isServed = () => this.#fabric.hasFunction(functionId);
+    const waits = this.#waits;
+    if (isServed() || waits === undefined) return isServed();
+    await new Promise<void>((resolve) => {
+      let stop: (() => void) | undefined;
+      const end = () => {
+        wait.cancel();
+        stop?.();
+        resolve();
+      };
+      const wait = waits.wait(isServed, end, this.#config.authTimeoutMs);
+      stop = whenGone?.(end);
+    });
+    return isServed();
+  }
+
+  #read(text: string | undefined, question: Question, memory: CredentialMemory): AuthDecision {
+    const { request, base } = question;
     const result: unknown = text === undefined ? undefined : parseJson(text);
-    if (!isJsonObject(result)) return this.#unreadable('result is not an object', request, memory);
+    if (!isJsonObject(result)) return this.#unreadable('result is not an object', question, memory);
     if (refuses(result)) return this.#denied('unauthorized', request, memory);
-    const context = field(result, 'context') ?? null;
+    const context = field(result, 'context') ?? base.context;
     const named = readIdentity(result);
     if (named === 'malformed') return this.#malformed(`identity is not a string of at most ${LIMITS.identityBytes} bytes`, request, memory);
     const expiry = readExpiry(result);
     if (expiry === 'malformed') return this.#malformed('expires_at_ms is not an integer', request, memory);
-    if (expiry.expiresAtMs !== undefined && expiry.expiresAtMs <= this.#clock.now()) return this.#denied('expired', request, memory);
-    return { kind: 'allowed', context, ...named, ...expiry };
+    const calls = this.#config.exposeFunctions === undefined ? undefined : readCallLists(result);
+    if (calls === 'malformed')
+      return this.#malformed('allowed_functions, forbidden_functions or namespaces has the wrong type', request, memory);
+    const expiresAtMs = earlier(base.expiresAtMs, expiry.expiresAtMs);
+    if (expiresAtMs !== undefined && expiresAtMs <= this.#clock.now()) return this.#denied('expired', request, memory);
+    const allowed: Allowed = { ...base, context, identity: base.identity ?? named.identity, expiresAtMs };
+    return calls === undefined ? allowed : { ...allowed, calls };
   }
 
   /** Refuses a request that the function did not decide. Allows it when the configuration fails open. */
-  #failed(reason: string, request: UpgradeRequest): AuthDecision {
+  #failed(reason: string, { request, base }: Question): AuthDecision {
     if (!this.#config.authFailOpen) return this.#refuse(reason, 401, request);
     this.#logger.warn('auth_failed_open', { reason, function: this.#config.authFunction, address: request.remoteAddress });
-    return OPEN;
+    return base;
   }
 
-  #unanswered(reason: string, functionId: string, request: UpgradeRequest): AuthDecision {
-    if (this.#config.authFailOpen) return this.#failed(reason, request);
-    this.#logger.warn('auth_undecided', { reason, function: functionId, address: request.remoteAddress });
+  #unanswered(reason: string, question: Question): AuthDecision {
+    return this.#config.authFailOpen ? this.#failed(reason, question) : this.#undecided(reason, question.request);
+  }
+
+  #undecided(reason: string, request: UpgradeRequest): AuthDecision {
+    this.#logger.warn('auth_undecided', { reason, function: this.#config.authFunction, address: request.remoteAddress });
     return undecided(reason);
   }
 
-  #unreadable(reason: string, request: UpgradeRequest, memory: CredentialMemory): AuthDecision {
+  #unreadable(reason: string, question: Question, memory: CredentialMemory): AuthDecision {
     if (!this.#config.authFailOpen) memory.failed();
-    return this.#failed(reason, request);
+    return this.#failed(reason, question);
   }
 
   /** Refuses a request whose answer has a member of the wrong shape, also when the configuration fails open: the function did decide. */
@@ -133,12 +205,21 @@ function undecided(reason: string): AuthDecision {
   return { kind: 'refused', status: 503, close: 'tryLater', reason };
 }
 
-function authInput(request: UpgradeRequest, allowedOrigins: readonly string[]): string {
+function allowedBy({ identity, claims, expiresAtMs, grants }: CheckedToken): Allowed {
+  return { kind: 'allowed', context: claims, identity, expiresAtMs, grants };
+}
+
+function earlier(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
+}
+
+function authInput(request: UpgradeRequest, allowedOrigins: readonly string[], token: CheckedToken | undefined): string {
   return JSON.stringify({
     headers: headersForAuth(request, allowedOrigins),
     path: request.path,
     query_params: decodeQuery(request.rawQuery),
     addr: formatAddress(request.remoteAddress, request.remotePort),
+    ...(token === undefined ? {} : { claims: token.claims }),
   });
 }
 

@@ -47,10 +47,13 @@ export interface JoinPolicy {
   readonly timeoutMs: number;
 }
 
+/** `refused`: a function or the token said no. `failed`: a function is missing, failed, or answered nonsense. */
+export type JoinDenial = 'refused' | 'failed';
+
 /** `lease`: the item that the client leases while it watches. When several functions give one, the first counts. */
 export type JoinDecision =
-  /** `refused`: a function said no. `failed`: a function is missing, failed, or answered nonsense. */
-  { readonly allowed: false; readonly because: 'refused' | 'failed' } | { readonly allowed: true; readonly lease: LeaseGrant | undefined };
+  | { readonly allowed: false; readonly because: JoinDenial }
+  | { readonly allowed: true; readonly lease: LeaseGrant | undefined };
 
 const FAILED: JoinDecision = { allowed: false, because: 'failed' };
 

@@ -23,7 +23,7 @@ export function decideAgain(gate: AuthGate, request: UpgradeRequest, directory: 
   const rest = Object.entries(others).flatMap(([key, values]) => values.map((value) => pair(key, value)));
   return async (token) => {
     const rawQuery = [...rest, pair('token', token)].join('&');
-    const { answer, revoked } = await directory.ask(() => gate.decide({ ...request, rawQuery }));
+    const { answer, revoked } = await directory.ask(() => gate.decide({ ...request, rawQuery }, token));
     // An operator has disconnected the identity while the auth function decided.
     if (answer.kind === 'allowed' && revoked(answer.identity)) return REVOKED;
     return answer;

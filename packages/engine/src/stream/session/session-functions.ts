@@ -33,6 +33,7 @@ function listSessions(sessions: ReadonlySet<StreamSession>, limit: number): Json
   const rows = Array.from(sessions, (session) => ({
     session,
     address: session.remoteAddress,
+    transport: session.transport,
     subscriptions: session.subscriptions,
     positions: session.positions,
     lag: session.lag,

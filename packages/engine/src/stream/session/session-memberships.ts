@@ -1,5 +1,6 @@
 import type { GroupRef } from '../../store/store.js';
 import { PairMap } from '../../structures/pair-map.js';
+import type { Hub } from '../fanout/hub.js';
 import type { Membership, Subscription } from '../fanout/subscription.js';
 
 /** Memberships up to which a search costs less than an index of the groups. Most sessions have fewer. */
@@ -61,6 +62,24 @@ export class SessionMemberships {
       if (subscription.fanout.stream === stream && subscription.fanout.group === group) return subscription;
     }
     return undefined;
+  }
+
+  /** The lag of the subscription that is furthest behind. */
+  get lag(): number {
+    let lag = 0;
+    for (const { subscription } of this.#byId.values()) lag = Math.max(lag, subscription.lag);
+    return lag;
+  }
+
+  /** Returns the time at which the last available group became unavailable; `undefined` while one is available, or without groups. */
+  unavailableSince(hub: Pick<Hub, 'unavailableSince'>): number | undefined {
+    let since: number | undefined;
+    for (const { subscription } of this.#byId.values()) {
+      const unavailable = hub.unavailableSince(subscription);
+      if (unavailable === undefined) return undefined;
+      since = Math.max(since ?? unavailable, unavailable);
+    }
+    return since;
   }
 
   #index(subscription: Subscription): void {

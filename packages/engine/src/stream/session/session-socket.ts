@@ -2,6 +2,7 @@ import type { ControlFrame } from '@rivulet/protocol';
 import type { StreamConfig } from '../../config/config.js';
 import type { Logger } from '../../logging/logger.js';
 import type { Connection } from '../../transport/connection.js';
+import type { AnswerSocket } from '../calls/session-calls.js';
 import type { Subscriber } from '../fanout/subscriber.js';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
 
@@ -15,7 +16,7 @@ export interface SessionSocketDeps {
 }
 
 /** The connection of one stream client, or one plain read, as the hub and the session write to it. */
-export class SessionSocket implements Subscriber {
+export class SessionSocket implements Subscriber, AnswerSocket {
   readonly #connection: SessionOutlet;
   /** Shared by all sessions of a gateway. */
   readonly #deps: SessionSocketDeps;
@@ -38,6 +39,10 @@ export class SessionSocket implements Subscriber {
 
   get hasRoom(): boolean {
     return this.#connection.buffered <= this.#deps.config.maxBufferedBytes;
+  }
+
+  get remoteAddress(): string {
+    return this.#connection.remoteAddress;
   }
 
   write(frames: Buffer): void {
@@ -68,6 +73,11 @@ export class SessionSocket implements Subscriber {
     this.#connection.close(because);
   }
 
+  overrun(): void {
+    this.#deps.logger.warn('call_answers_unread', { address: this.#connection.remoteAddress });
+    this.#connection.close('tryLater');
+  }
+
   /** Wakes everyone who awaits `whenChanged`. */
   wake(): void {
     const wakers = this.#wakers;
@@ -81,7 +91,15 @@ export class SessionSocket implements Subscriber {
     const { config, frames } = this.#deps;
     if (!this.positions || this.#waitingFrames >= config.maxSubscriptionsPerConnection) return;
     this.#waitingFrames++;
-    this.inBackground(this.#sendWhenReady(frames.control(frame)), 'stream_control_frame');
+    this.inBackground(this.#sendCounted(frames.control(frame)), 'stream_control_frame');
+  }
+
+  /**
+   * Writes a frame when the socket takes it. Resolves then, or when the session has ended. The caller bounds the frames that wait here.
+   */
+  async writeWhenReady(frame: Buffer): Promise<void> {
+    while (this.open && !this.ready) await this.whenChanged();
+    if (this.open) this.#connection.write(frame);
   }
 
   /** Writes a frame that belongs to no group. Waits while a message of several fragments is under way. */
@@ -101,9 +119,8 @@ export class SessionSocket implements Subscriber {
     this.#connection.close('internal');
   }
 
-  async #sendWhenReady(frame: Buffer): Promise<void> {
-    while (this.open && !this.ready) await this.whenChanged();
+  async #sendCounted(frame: Buffer): Promise<void> {
+    await this.writeWhenReady(frame);
     this.#waitingFrames--;
-    if (this.open) this.#connection.write(frame);
   }
 }

@@ -1,16 +1,17 @@
-import { LIMITS } from '@rivulet/protocol';
+import { type CloseName, LIMITS } from '@rivulet/protocol';
 import type { StreamConfig } from '../../config/config.js';
 import { SessionDirectory } from '../../core/revocation/session-directory.js';
 import type { EventCounters } from '../../logging/event-counters.js';
 import type { Logger } from '../../logging/logger.js';
 import type { Clock } from '../../structures/clock.js';
+import type { Rate } from '../../structures/token-bucket.js';
 import type { DescriptorReserve } from '../../transport/admission/descriptor-reserve.js';
 import { InboundLimits, rateOf } from '../../transport/inbound-limits.js';
 import type { InboundRates } from '../../transport/inbound-meter.js';
 import { Listener, type Verdict } from '../../transport/listener.js';
 import type { PlainRequest } from '../../transport/plain/plain-requests.js';
 import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
-import type { AuthGate } from './auth-gate.js';
+import { type AuthDecision, type AuthGate, NOT_REGISTERED } from './auth-gate.js';
 import { decideAgain, REVOKED } from './session-auth.js';
 import { StreamSession, type StreamSessionContext } from './stream-session.js';
 import { plainPaths, readTarget, withoutPrefix } from './upgrade-target.js';
@@ -23,6 +24,8 @@ export interface StreamGatewayOptions {
   readonly refuseMs?: number | undefined;
   /** Answers plain requests. Absent where nothing reads by plain HTTP. */
   readonly reading?: PlainReading | undefined;
+  /** Answers calls by plain requests. Absent where nothing can be called. */
+  readonly posted?: PlainCalls | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly counters?: EventCounters;
@@ -34,6 +37,14 @@ export interface PlainReading {
   /** Answers a request. Returns false when it is none of these reads. */
   handle(plain: PlainRequest): boolean;
   /** Ends the reads that wait, because the engine stops. Resolves when the answers were sent, or after a moment. */
+  stop(): Promise<void>;
+}
+
+/** Calls by plain requests, as the gateway uses them. */
+export interface PlainCalls {
+  /** Answers a request. Returns false when it is no call. */
+  handle(plain: PlainRequest, takeCall: (identity: string | undefined, address: string) => boolean): boolean;
+  /** Resolves when the calls have their answers, or after a while. */
   stop(): Promise<void>;
 }
 
@@ -50,7 +61,7 @@ export class StreamGateway {
   readonly #sessionContext: StreamSessionContext;
   readonly #directory: SessionDirectory;
   readonly #limits: InboundLimits;
-  /** Number of clients that have connected. It only grows. */
+  /** Number of WebSockets that have connected. It only grows. */
   opened = 0;
 
   constructor(options: StreamGatewayOptions) {
@@ -63,6 +74,7 @@ export class StreamGateway {
       listener: 'stream',
       rates: ratesOf(config),
       requests: 'joins',
+      calls: callRateOf(config),
       counters: options.counters,
       clock,
       logger,
@@ -73,7 +85,7 @@ export class StreamGateway {
       port: config.port,
       trustedProxies: config.trustedProxies,
       plain: { listener: 'stream', paths: plainPaths(config.pathPrefix), status: 200 },
-      handler: options.reading === undefined ? undefined : (plain) => options.reading?.handle(plain) === true,
+      handler: options.reading === undefined ? undefined : (plain) => this.#answerPlain(plain),
       hosts: { allowed: config.allowedHosts, guardsLoopback: false },
       maxMessageBytes: config.maxMessageBytes,
       headersTimeoutMs: 5_000,
@@ -110,19 +122,36 @@ export class StreamGateway {
     const { drainDelayMs, drainSpreadMs } = this.#options.config;
     if (this.#sessions.size > 0) await pause(drainDelayMs);
     this.#listener.stopAccepting();
+    const { calls } = this.#sessionContext;
+    calls?.refuseAll();
+    const posted = this.#options.posted?.stop();
+    const callsEndBy = performance.now() + LIMITS.callDrainMs;
     await this.#options.reading?.stop();
     const perTurn = Math.max(CLOSED_PER_SECOND, (this.#sessions.size * 1_000) / Math.max(1, drainSpreadMs)) / 20;
     while (this.#sessions.size > 0) {
       let closed = 0;
       for (const session of this.#sessions) {
+        // Its client gets the answers first.
+        if (session.unansweredCalls > 0 && performance.now() < callsEndBy) continue;
         session.restart();
         this.#sessions.delete(session);
         if (++closed >= perTurn) break;
       }
       await pause(50);
     }
+    await posted;
     this.#limits.close();
     await this.#listener.close();
+  }
+
+  /** Resolves when each client has received everything that was sent to it before. */
+  roundTrip(): Promise<void> {
+    return this.#listener.roundTrip();
+  }
+
+  #answerPlain(plain: PlainRequest): boolean {
+    const { reading, posted } = this.#options;
+    return posted?.handle(plain, (...of) => this.#limits.takeCall(...of)) === true || reading?.handle(plain) === true;
   }
 
   async #route(request: UpgradeRequest): Promise<Verdict> {
@@ -133,20 +162,20 @@ export class StreamGateway {
     const protocol = request.protocols.includes('Authorization') ? 'Authorization' : request.protocols[0];
     // Another engine may reach the store. A load balancer, or the next attempt of the client, finds it.
     if (isUnavailable && this.#options.config.authRejectMode === 'http') return { kind: 'refuse', status: 503, retryAfterS: RETRY_AFTER_S };
-    if (isUnavailable) return { kind: 'accept_then_close', protocol, close: 'tryLater' };
+    if (isUnavailable) return { kind: 'accept_then_close', protocol, close: 'notAdmitted' };
     const { answer, revoked } = await this.#directory.ask(() => this.#options.auth.decide(request));
     const decision = answer.kind === 'allowed' && revoked(answer.identity) ? REVOKED : answer;
     if (decision.kind === 'refused') {
       if (this.#options.config.authRejectMode === 'http') return { kind: 'refuse', status: decision.status };
-      return { kind: 'accept_then_close', protocol, close: decision.close };
+      return { kind: 'accept_then_close', protocol, close: closeBefore(decision) };
     }
     return {
       kind: 'accept',
       protocol,
       open: (connection) => {
         this.opened++;
-        const renewal =
-          this.#options.config.authFunction === undefined ? {} : { decideAgain: decideAgain(this.#options.auth, request, this.#directory) };
+        const { auth } = this.#options;
+        const renewal = auth.authenticates ? { decideAgain: decideAgain(auth, request, this.#directory) } : {};
         const meter = this.#limits.meter(decision.identity, request.remoteAddress);
         const session = new StreamSession(this.#sessionContext, connection, { now: decision, ...renewal }, meter);
         // An operator has disconnected the identity while the auth function decided.
@@ -158,6 +187,12 @@ export class StreamGateway {
   }
 }
 
+/** Returns how a connection ends that was never admitted. Its client learns that nothing of what it sent was read. */
+function closeBefore({ close, reason }: Extract<AuthDecision, { kind: 'refused' }>): CloseName {
+  if (close !== 'tryLater') return close;
+  return reason === NOT_REGISTERED ? 'unattended' : 'notAdmitted';
+}
+
 /** Returns the rates of one stream client. The bursts allow two joins of every subscription that the client may have, in small frames. */
 function ratesOf(config: StreamConfig): InboundRates {
   const { maxJoinsPerSecond, maxFramesPerSecond, maxBytesPerSecond } = config;
@@ -167,6 +202,11 @@ function ratesOf(config: StreamConfig): InboundRates {
     frames: rateOf(maxFramesPerSecond, Math.max(4 * joins, 5 * maxFramesPerSecond)),
     bytes: rateOf(maxBytesPerSecond, Math.max(2_048 * joins, 4 * config.maxMessageBytes, 5 * maxBytesPerSecond)),
   };
+}
+
+/** Returns the rate of the calls of one stream client. The burst allows all calls that a client may have in flight, twice. */
+function callRateOf({ maxCallsPerSecond: perSecond }: StreamConfig): Rate | undefined {
+  return rateOf(perSecond, Math.max(2 * LIMITS.clientInFlightCalls, 5 * perSecond));
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -1,54 +1,37 @@
 import { randomUUID } from 'node:crypto';
-import { CLOSE_CODES, decodeStreamMessage, type StreamJoin } from '@rivulet/protocol';
-import type { StreamConfig } from '../../config/config.js';
-import type { Expiring, ExpiryWatch } from '../../core/revocation/expiry-watch.js';
-import type { Revocable, SessionDirectory } from '../../core/revocation/session-directory.js';
-import type { Logger } from '../../logging/logger.js';
-import { isValidId } from '../../store/shared/ids.js';
+import { CLOSE_CODES, decodeStreamMessage, type GroupPosition, type StreamJoin, type Undecodable } from '@rivulet/protocol';
+import type { TokenGrants } from '../../core/jwt/token-grants.js';
+import type { Expiring } from '../../core/revocation/expiry-watch.js';
+import type { Revocable } from '../../core/revocation/session-directory.js';
 import type { GroupRef } from '../../store/store.js';
-import type { Connection, ConnectionOwner } from '../../transport/connection.js';
+import type { ConnectionOwner } from '../../transport/connection.js';
 import type { InboundMeter } from '../../transport/inbound-meter.js';
-import { encodeTextFrame } from '../../transport/websocket-frame.js';
-import type { Hub } from '../fanout/hub.js';
+import type { PageAccess } from '../calls/page-caller.js';
+import { type CallingSession, SessionCalls } from '../calls/session-calls.js';
 import type { Membership } from '../fanout/subscription.js';
-import type { FrameEncoder } from '../frames/frame-encoder.js';
-import type { LeaseGrant, Leases } from '../leases/leases.js';
-import { NOT_LEASED, type Refusal, SessionLeases } from '../leases/session-leases.js';
+import type { LeaseGrant } from '../leases/leases.js';
+import { NO_LEASES, type Refusal, SessionLeases } from '../leases/session-leases.js';
 import type { AuthDecision } from './auth-gate.js';
-import { type JoinEvent, type JoinLeaveTriggers, joinEvent } from './join-leave-triggers.js';
+import { type JoinEvent, joinEvent } from './join-leave-triggers.js';
+import { checkJoin, type RefusedJoin, reportIgnoredJoin, reportRefusedJoin } from './join-reports.js';
 import type { EvictableConnection } from './outage-eviction.js';
 import { PendingJoins } from './pending-joins.js';
 import { Refreshes, type SessionAuth } from './session-auth.js';
+import type { SessionConnection, SessionContext } from './session-context.js';
 import { SessionMemberships } from './session-memberships.js';
-import { type SessionOutlet, SessionSocket } from './session-socket.js';
-import type { PathJoin } from './upgrade-target.js';
+import { SessionSocket } from './session-socket.js';
+import { confirmJoin, decideJoin } from './token-joins.js';
+import { joinOf, type PathJoin } from './upgrade-target.js';
 
-/** The context that all sessions of a gateway share. It is one object, because an engine has thousands of sessions. */
-export interface StreamSessionContext {
-  readonly hub: Hub;
-  readonly triggers: JoinLeaveTriggers;
-  readonly leases: Leases;
-  readonly frames: FrameEncoder;
-  readonly config: Pick<StreamConfig, 'maxBufferedBytes' | 'maxSubscriptionsPerConnection'>;
-  readonly logger: Logger;
-  readonly sessions: Set<StreamSession>;
-  readonly expiry: ExpiryWatch;
-  /** Sessions by the identity of their user. Absent in simulations. */
-  readonly directory?: SessionDirectory | undefined;
-}
-
-/** The connection of a session: a WebSocket, or an event stream of plain HTTP. */
-export type SessionConnection = SessionOutlet & Pick<Connection, 'destroy'>;
-
-/** The leases of a session that has none. */
-const NO_LEASES = { update: (): Refusal => NOT_LEASED };
+/** The context that all sessions of a gateway share. */
+export type StreamSessionContext = SessionContext<StreamSession>;
 
 /**
  * One stream client: its joins, its memberships, and the socket that the hub writes to.
  *
  * Joins take effect in their order. While the functions of a join run, later joins wait, and everything else goes on.
  */
-export class StreamSession implements ConnectionOwner, Expiring, Revocable, EvictableConnection {
+export class StreamSession implements ConnectionOwner, Expiring, Revocable, EvictableConnection, CallingSession {
   static #opened = 0;
   /** Grows from one session of this process to the next. Lists of sessions go on after a number. */
   readonly number = ++StreamSession.#opened;
@@ -57,14 +40,14 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
   readonly #connection: SessionConnection;
   readonly #socket: SessionSocket;
   readonly #access: SessionAuth;
-  /** Context of the auth function. Join and leave functions get it. */
-  #authContext: unknown;
-  #identity: string | undefined;
+  #allowed: SessionAuth['now'];
   #sessionId: string | undefined;
   #memberships: SessionMemberships | undefined;
   #pending: PendingJoins | undefined;
   /** Leases of the joins; absent until there is one. */
   #leases: SessionLeases | undefined;
+  /** Calls of functions; absent until the first one. */
+  #calls: SessionCalls | undefined;
   #warnedJoin = false;
   #refreshes: Refreshes | undefined;
 
@@ -74,8 +57,7 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
     this.#connection = connection;
     this.#socket = new SessionSocket(connection, context);
     this.#access = access;
-    this.#authContext = access.now.context;
-    this.#identity = access.now.identity;
+    this.#allowed = access.now;
     context.sessions.add(this);
     context.directory?.add(this);
     if (access.now.expiresAtMs !== undefined) context.expiry.set(this, access.now.expiresAtMs);
@@ -83,23 +65,24 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
 
   /** Joins what the path of the URL names. */
   joinByPath(target: PathJoin): void {
-    const { stream: streamName, group: groupId, item: itemId, positions, since } = target;
-    this.#enqueue({ type: 'join', subscriptionId: randomUUID(), streamName, groupId, itemId, positions, since });
+    this.#enqueue(joinOf(target, randomUUID()));
   }
 
-  /** Joins as a position-aware client, when the functions of `stream:join` have allowed it already. */
-  admit(message: StreamJoin, lease: LeaseGrant | undefined): void {
-    if (!this.#socket.open) return;
+  /**
+   * Joins as a position-aware client, when the functions of `stream:join` have allowed it already. `id`: the subscription id that these
+   * functions got. Control frames have the one of the message.
+   */
+  admit(message: StreamJoin, id: string, lease: LeaseGrant | undefined): void {
+    const { streamName: stream, groupId: group, itemId } = message;
+    if (!this.#socket.open) return this.#context.triggers.left(this.#event(id, { stream, group }, itemId));
     this.#socket.positions = true;
-    this.#join(message, lease);
+    this.#join(message, lease, id);
   }
 
   onText(text: string): void {
     const decoded = decodeStreamMessage(text);
-    if (decoded.kind !== 'message') {
-      if (decoded.kind === 'invalid') this.#context.logger.debug('stream_frame_ignored', { code: decoded.code, reason: decoded.reason });
-      return;
-    }
+    if (decoded.kind === 'ignored') return;
+    if (decoded.kind === 'invalid') return this.#ignore(decoded);
     const { message } = decoded;
     switch (message.type) {
       case 'join':
@@ -107,10 +90,15 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
         this.#enqueue(message);
         break;
       case 'leave':
-        this.#leave(message.subscriptionId);
+        this.#pending?.cancel(message.subscriptionId);
+        this.#endMembership(message.subscriptionId);
         break;
       case 'refresh':
         this.#refresh(message.token);
+        break;
+      case 'call':
+        this.meter?.call();
+        this.#callsOf()?.make(message, text.length);
         break;
       case 'lease':
         this.#refuseLease(message.subscriptionId, (this.#leases ?? NO_LEASES).update(message.subscriptionId, message.data));
@@ -135,6 +123,7 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
     this.#context.directory?.remove(this);
     this.#context.expiry.delete(this);
     this.#pending?.cancelAll();
+    this.#calls?.close(code === CLOSE_CODES.revoked.code);
     this.#leases?.closed(code);
     const memberships = this.#memberships;
     this.#memberships = undefined;
@@ -152,21 +141,13 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
 
   /** Number of changes that the client does not have yet, of the group in which it is furthest behind. */
   get lag(): number {
-    let lag = 0;
-    for (const { subscription } of this.#memberships?.values() ?? []) lag = Math.max(lag, subscription.lag);
-    return lag;
+    return this.#memberships?.lag ?? 0;
   }
 
   // EvictableConnection: an outage may make the connection useless.
 
   get unavailableSince(): number | undefined {
-    let since: number | undefined;
-    for (const { subscription } of this.#memberships?.values() ?? []) {
-      const unavailable = this.#context.hub.unavailableSince(subscription);
-      if (unavailable === undefined) return undefined;
-      since = Math.max(since ?? unavailable, unavailable);
-    }
-    return since;
+    return this.#memberships?.unavailableSince(this.#context.hub);
   }
 
   evict(): void {
@@ -187,50 +168,67 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
     return this.#connection.remoteAddress;
   }
 
+  get transport(): 'websocket' | 'sse' {
+    return this.#connection.transport ?? 'websocket';
+  }
+
+  get peerAddress(): string {
+    return this.#connection.peerAddress;
+  }
+
   /** Closes the connection, because the engine stops. */
   restart(): void {
     this.#connection.close('restart');
   }
 
+  // CallingSession: the client calls functions.
+
+  get access(): PageAccess {
+    return this.#allowed;
+  }
+
+  /** Calls that the client waits for. */
+  get unansweredCalls(): number {
+    return this.#calls?.unanswered ?? 0;
+  }
+
+  watches(ref: GroupRef): boolean {
+    return this.#memberships?.subscriptionOf(ref) !== undefined;
+  }
+
+  confirm({ streamName, groupId, ...position }: GroupPosition): void {
+    const subscription = this.#memberships?.subscriptionOf({ stream: streamName, group: groupId });
+    if (subscription !== undefined) this.#context.hub.confirm(subscription, position);
+  }
+
+  #ignore({ code, reason, call }: Extract<Undecodable, { kind: 'invalid' }>): void {
+    this.#context.logger.debug('stream_frame_ignored', { code, reason });
+    if (call !== undefined) this.#callsOf()?.refuse(call.callId, code, reason);
+  }
+
+  /** Returns the calls of the client; `undefined` where clients call nothing. */
+  #callsOf(): SessionCalls | undefined {
+    const { calls } = this.#context;
+    if (calls !== undefined) this.#calls ??= new SessionCalls(calls, this.#socket, this);
+    return this.#calls;
+  }
+
   /** Checks a join, and joins at once or queues it for the join functions. */
   #enqueue(message: StreamJoin): void {
     if (!this.#socket.open) return;
-    const { streamName, groupId, itemId } = message;
     if (message.positions) this.#socket.positions = true;
-    if (!isValidId(streamName) || !isValidId(groupId) || (itemId !== undefined && !isValidId(itemId))) {
-      this.#ignore(message, 'INVALID_ID', 'stream, group and item are at most 256 bytes of UTF-8 without control characters');
-      return;
-    }
     const limit = this.#context.config.maxSubscriptionsPerConnection;
-    const pending = this.#pending?.size ?? 0;
     const replaces = this.#memberships?.has(message.subscriptionId) === true;
-    if (pending >= limit || (!replaces && (this.#memberships?.size ?? 0) + pending >= limit)) {
-      this.#ignore(message, 'TOO_MANY_SUBSCRIPTIONS', `a connection has at most ${limit} subscriptions; leave some, or open another`);
+    const ignored = checkJoin(message, { limit, pending: this.#pending?.size ?? 0, members: this.subscriptions, replaces });
+    if (ignored !== undefined) {
+      reportIgnoredJoin(this.#context, this.#socket, ignored, this.#warnedJoin);
+      this.#warnedJoin = true;
       return;
     }
-    if (this.#pending === undefined && this.#context.triggers.open) {
-      this.#join(message);
-      return;
-    }
-    const isDeciding = this.#pending !== undefined;
-    this.#pending ??= new PendingJoins();
-    this.#pending.add(message);
-    if (!isDeciding) this.#socket.inBackground(this.#decide(this.#pending), 'stream_join');
-  }
-
-  /**
-   * Reports a join that has no effect. A position-aware client gets an error. For other clients the first one of a connection is a warning
-   * in the log.
-   */
-  #ignore({ subscriptionId }: StreamJoin, code: 'INVALID_ID' | 'TOO_MANY_SUBSCRIPTIONS', message: string): void {
-    this.#context.hub.counters.refusedJoins[code === 'INVALID_ID' ? 'invalid_id' : 'too_many']++;
-    this.#context.logger[this.#warnedJoin || this.#socket.positions ? 'debug' : 'warn']('join_ignored', {
-      code,
-      message,
-      address: this.#connection.remoteAddress,
-    });
-    this.#warnedJoin = true;
-    this.#socket.sendControl({ type: 'error', data: { subscriptionId, code, message } });
+    if (this.#pending === undefined && this.#allowed.grants === undefined && this.#context.triggers.open) return this.#join(message);
+    const isIdle = this.#pending === undefined;
+    (this.#pending ??= new PendingJoins()).add(message);
+    if (isIdle) this.#socket.inBackground(this.#decide(this.#pending), 'stream_join');
   }
 
   /** Sends the reason of a refused lease. */
@@ -255,22 +253,18 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
 
   #refreshed(decision: AuthDecision): void {
     if (!this.#socket.open) return;
-    if (decision.kind === 'refused') {
-      this.#connection.close(decision.close);
-      return;
-    }
-    const { identity } = decision;
+    if (decision.kind === 'refused') return this.#connection.close(decision.close);
+    const { identity: before } = this.#allowed;
+    const identity = decision.identity ?? before;
     // The join functions allowed the first user. Another user must open a connection.
-    if (identity !== undefined && this.#identity !== undefined && identity !== this.#identity) {
+    if (before !== undefined && identity !== before) {
       this.#context.logger.warn('refresh_refused', { reason: 'another identity', address: this.#connection.remoteAddress });
       this.#endAccess('refused');
       return;
     }
-    if (identity !== undefined && this.#identity === undefined) {
-      this.#identity = identity;
-      this.#context.directory?.add(this);
-    }
-    this.#authContext = decision.context;
+    this.#allowed = { ...decision, identity };
+    if (before === undefined && identity !== undefined) this.#context.directory?.add(this);
+    this.#narrow(decision.grants);
     this.#context.expiry.set(this, decision.expiresAtMs);
     this.#socket.sendControl({ type: 'refreshed', data: { expiresAtMs: decision.expiresAtMs ?? null } });
   }
@@ -289,7 +283,7 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
   // Revocable: an operator ends the access.
 
   get identity(): string | undefined {
-    return this.#identity;
+    return this.#allowed.identity;
   }
 
   /** Id of the session for operators. It is made at the first read. */
@@ -325,16 +319,16 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
       }
       const { subscriptionId, streamName, groupId, itemId } = message;
       const event = this.#event(subscriptionId, { stream: streamName, group: groupId }, itemId);
-      const decision = await this.#context.triggers.decide(event);
+      const decided = await decideJoin(event, this.#context.triggers, this.#allowed.grants);
+      // A refresh may have replaced the grants meanwhile.
+      const decision = confirmJoin(decided, event, this.#allowed.grants);
       const cancelled = pending.isFirstCancelled;
       pending.shift();
       if (!decision.allowed) {
+        // The functions had allowed it, so they learn that nobody watches.
+        if (decided.allowed) this.#context.triggers.left(event);
         if (!cancelled) this.#endMembership(subscriptionId);
-        this.#socket.sendControl({ type: 'error', data: { subscriptionId, code: 'FORBIDDEN', message: 'the join was refused' } });
-        this.#context.hub.counters.refusedJoins[decision.because]++;
-        if (this.#context.logger.isDebug === true)
-          this.#debug('join_refused', subscriptionId, { stream: streamName, group: groupId }, itemId);
-        await this.#socket.writeBetween(encodeTextFrame(this.#context.frames.unauthorized(streamName, groupId, itemId)));
+        await this.#refuseJoin({ subscriptionId, stream: streamName, group: groupId, item: itemId, because: decision.because });
       } else if (cancelled) {
         this.#context.triggers.left(event);
       } else {
@@ -344,28 +338,41 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
     this.#pending = undefined;
   }
 
-  #join(message: StreamJoin, grant?: LeaseGrant): void {
+  /** Reports a join that is not allowed, and resolves when the client may get the next frame. */
+  #refuseJoin(join: RefusedJoin): Promise<void> {
+    if (this.#context.logger.isDebug === true) this.#debug('join_refused', join.subscriptionId, join, join.item);
+    return reportRefusedJoin(this.#context, this.#socket, join);
+  }
+
+  /** Ends the joins and leases that another token does not allow. */
+  #narrow(grants: TokenGrants | undefined): void {
+    if (grants === undefined) return;
+    for (const [id, { subscription, item }] of Array.from(this.#memberships?.entries() ?? [])) {
+      const { stream, group } = subscription.fanout;
+      if (!grants.mayJoin(stream, group, item)) {
+        this.#endMembership(id);
+        this.#socket.inBackground(this.#refuseJoin({ subscriptionId: id, stream, group, item, because: 'refused' }), 'stream_join');
+      } else if (!grants.mayLease(stream, group)) this.#leases?.withdraw(id);
+    }
+  }
+
+  #join(message: StreamJoin, grant?: LeaseGrant, id: string = message.subscriptionId): void {
     const ref = { stream: message.streamName, group: message.groupId };
     if (grant !== undefined || this.#leases !== undefined) {
       this.#leases ??= new SessionLeases(this.#context.leases);
-      this.#refuseLease(message.subscriptionId, this.#leases.replace(message.subscriptionId, ref, grant));
+      this.#refuseLease(message.subscriptionId, this.#leases.replace(id, ref, grant));
     }
     this.#memberships ??= new SessionMemberships();
-    const replaced = this.#memberships.get(message.subscriptionId);
+    const replaced = this.#memberships.get(id);
     const subscription = this.#memberships.subscriptionOf(ref) ?? this.#context.hub.open(this.#socket, ref);
     const { subscriptionId, itemId: item, since } = message;
-    this.#memberships.set(subscriptionId, this.#context.hub.join(subscription, { subscriptionId, item, since }));
-    if (this.#context.logger.isDebug === true) this.#debug('client_joined', subscriptionId, ref, item);
+    this.#memberships.set(id, this.#context.hub.join(subscription, { subscriptionId, item, since }));
+    if (this.#context.logger.isDebug === true) this.#debug('client_joined', id, ref, item);
     if (replaced === undefined) return;
     this.#leaveHub(replaced);
     const { fanout } = replaced.subscription;
     if (replaced.item === message.itemId && fanout.stream === ref.stream && fanout.group === ref.group) return;
-    this.#context.triggers.left(this.#event(message.subscriptionId, fanout, replaced.item));
-  }
-
-  #leave(subscriptionId: string): void {
-    this.#pending?.cancel(subscriptionId);
-    this.#endMembership(subscriptionId);
+    this.#context.triggers.left(this.#event(id, fanout, replaced.item));
   }
 
   #endMembership(subscriptionId: string): void {
@@ -387,6 +394,6 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
   }
 
   #event(subscriptionId: string, ref: GroupRef, item: string | undefined): JoinEvent {
-    return joinEvent(subscriptionId, ref, item, { context: this.#authContext, identity: this.#identity });
+    return joinEvent(subscriptionId, ref, item, this.#allowed);
   }
 }

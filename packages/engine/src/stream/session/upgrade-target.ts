@@ -1,5 +1,5 @@
-import { percentDecode, readSince, type Since } from '@rivulet/protocol';
-import { isValidId } from '../../store/shared/ids.js';
+import { percentDecode, readSince, type Since, type StreamJoin } from '@rivulet/protocol';
+import { isStreamName, isValidId } from '../../store/shared/ids.js';
 import { decodeQuery } from '../../transport/upgrade/upgrade-input.js';
 
 /** The meaning of the path of an upgrade (spec ST §2.3). */
@@ -18,6 +18,14 @@ export interface PathJoin {
   readonly item: string | undefined;
   readonly positions: boolean;
   readonly since: Since | undefined;
+}
+
+/** Returns the join that a path means. */
+export function joinOf(
+  { stream: streamName, group: groupId, item: itemId, positions, since }: PathJoin,
+  subscriptionId: string,
+): StreamJoin {
+  return { type: 'join', subscriptionId, streamName, groupId, itemId, positions, since };
 }
 
 /** Returns the path without the prefix. A path that lacks it stays as it is: some proxies strip the prefix, others do not. */
@@ -40,7 +48,7 @@ export function readTarget(path: string, rawQuery = ''): UpgradeTarget {
   if (segments.length > 2 && segments.at(-1) === '') segments.pop();
   if (segments.length < 2 || segments.length > 3 || segments.includes('')) return { kind: 'unknown' };
   const names = segments.map(percentDecode);
-  if (!names.every((name) => name !== undefined && isValidId(name))) return { kind: 'invalid' };
+  if (!names.every((name, at) => name !== undefined && (at === 0 ? isStreamName(name) : isValidId(name)))) return { kind: 'invalid' };
   const [stream, group, item] = names as [string, string, string | undefined];
   const query = decodeQuery(rawQuery);
   const since = readSince(query['since']?.at(-1));

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { LIMITS } from '@rivulet/protocol';
 import type { EventCounters } from '../../logging/event-counters.js';
@@ -19,6 +19,11 @@ export interface PlainRequest {
   readonly isHostAllowed: boolean;
   /** Whether the listener stops, and the connection closes after this answer. */
   readonly stopping: boolean;
+  /**
+   * Takes the connection for this answer, which ends with it. Later requests get no answer then. Returns false, and takes nothing, when
+   * another request of the connection waits for its answer.
+   */
+  readonly takeConnection: () => boolean;
 }
 
 /** Answers some plain requests of a listener. Returns false, and does nothing, for a request that is not its own. Must not throw. */
@@ -41,8 +46,10 @@ export interface PlainRequestsOptions {
 /** The requests of one listener that are no upgrades. A connection has at most `LIMITS.httpPipelined` of them without an answer. */
 export class PlainRequests {
   readonly #options: PlainRequestsOptions;
-  /** Number of unanswered requests of each connection. */
-  readonly #open = new WeakMap<Socket, number>();
+  /** The responses of each connection that were not sent yet. */
+  readonly #open = new WeakMap<Socket, Set<ServerResponse>>();
+  /** Connections that belong to one answer until they end. */
+  readonly #taken = new WeakSet<Socket>();
   readonly #refusedLine: RepeatedLine;
   /** Whether connections close after their next answer. */
   stopping = false;
@@ -55,29 +62,63 @@ export class PlainRequests {
   receive(request: IncomingMessage, response: ServerResponse): void {
     const { handler, plain, describe, isHostAllowed } = this.#options;
     if (handler === undefined) return answerPlain(request, response, plain);
-    if (!this.#begin(request.socket, response)) return;
+    const { socket } = request;
+    const open = this.#openOf(socket);
+    if (!this.#begin(socket, open, response) || this.#taken.has(socket)) return;
     const { stopping } = this;
-    if (!handler({ request, response, about: describe(request), isHostAllowed: isHostAllowed(request), stopping }))
+    const takeConnection = () => {
+      if (open.size > 1) return false;
+      this.#taken.add(socket);
+      return true;
+    };
+    if (!handler({ request, response, about: describe(request), isHostAllowed: isHostAllowed(request), stopping, takeConnection }))
       answerPlain(request, response, plain);
   }
 
-  /** Counts a request until its answer was sent. Drops a client that sends more requests and does not read their answers. */
-  #begin(socket: Socket, response: ServerResponse): boolean {
+  /**
+   * Answers a request that offers another protocol than a WebSocket, as if it did not: some clients offer HTTP/2 with each request. The
+   * connection ends with the answer. Returns false when the listener answers no such requests.
+   */
+  receiveOffer(request: IncomingMessage, socket: Socket): boolean {
+    if (this.#options.handler === undefined || this.#openOf(socket).size > 0) return false;
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    // Node has given the socket away, so nothing else does this.
+    socket.on('drain', () => response.emit('drain'));
+    response.once('finish', () => socket.destroySoon());
+    socket.resume();
+    this.receive(request, response);
+    return true;
+  }
+
+  /** Keeps a response until it was sent. Drops a client that sends more requests and does not read their answers. */
+  #begin(socket: Socket, open: Set<ServerResponse>, response: ServerResponse): boolean {
     const { admission, counters, logger, listener } = this.#options;
-    const open = (this.#open.get(socket) ?? 0) + 1;
-    if (open > LIMITS.httpPipelined) {
+    if (open.size >= LIMITS.httpPipelined) {
       counters.add('plain_pipeline_refused');
       this.#refusedLine.add((times) => logger.warn('plain_pipeline_refused', { listener, times, limit: LIMITS.httpPipelined }));
       socket.destroy();
       return false;
     }
-    this.#open.set(socket, open);
+    open.add(response);
     admission.engage(socket);
     response.once('close', () => {
-      const left = (this.#open.get(socket) ?? 1) - 1;
-      this.#open.set(socket, left);
-      if (left === 0 && !socket.destroyed) admission.wait(socket);
+      open.delete(response);
+      if (open.size === 0 && !socket.destroyed) admission.wait(socket);
     });
     return true;
+  }
+
+  #openOf(socket: Socket): Set<ServerResponse> {
+    const known = this.#open.get(socket);
+    if (known !== undefined) return known;
+    const open = new Set<ServerResponse>();
+    this.#open.set(socket, open);
+    socket.once('close', () => {
+      // Node emits `close` only for the first response of a closed connection.
+      for (const response of open) if (response.socket === null) response.emit('close');
+    });
+    return open;
   }
 }

@@ -2,9 +2,8 @@ import { LIMITS } from '@rivulet/protocol';
 import type { Logger } from '../../logging/logger.js';
 import { RepeatedLine } from '../../logging/repeated-line.js';
 import type { Clock } from '../../structures/clock.js';
-import { AuthQueue } from './auth-queue.js';
 import { RefusedCredentials } from './refused-credentials.js';
-import type { UpgradeRequest } from './upgrade-request.js';
+import { Turns, type TurnTaker } from './turns.js';
 
 export interface AuthCallsOptions {
   /** Name of the listener in logs: `worker` or `stream`. */
@@ -30,12 +29,6 @@ export type AuthCallResult<T> =
   /** Too many calls wait, or this one waited too long, or its client has left. */
   | { readonly kind: 'busy' };
 
-type Turn = 'run' | 'busy';
-
-interface Waiter {
-  settle(turn: Turn): void;
-}
-
 /**
  * Calls the auth function of one listener, at most `LIMITS.authQuestions` times at once. Further calls wait, and the addresses of their
  * clients take turns. No request is refused because of its address. A credential that was refused is refused again without a call.
@@ -43,34 +36,32 @@ interface Waiter {
 export class AuthCalls {
   readonly #options: AuthCallsOptions;
   readonly #refused: RefusedCredentials;
-  readonly #queue = new AuthQueue<Waiter>(LIMITS.authWaiting);
+  readonly #turns: Turns;
   readonly #full: RepeatedLine;
   readonly #again: RepeatedLine;
-  #running = 0;
 
   constructor(options: AuthCallsOptions) {
     this.#options = options;
     this.#refused = new RefusedCredentials(LIMITS.authRefused, options.clock);
     this.#full = new RepeatedLine(options.clock);
     this.#again = new RepeatedLine(options.clock);
+    const { waitMs } = options;
+    this.#turns = new Turns({ most: LIMITS.authQuestions, mostWaiting: LIMITS.authWaiting, waitMs, onFull: () => this.#reportFull() });
   }
 
   /** Number of calls that have not ended, including those that wait. */
   get open(): number {
-    return this.#running + this.#queue.size;
+    return this.#turns.open;
   }
 
   /** Runs `call` when it is the turn of this request. `credential` is the digest of the credential. */
-  async run<T>(
-    request: Pick<UpgradeRequest, 'addressGroup' | 'whenGone'>,
-    credential: string,
-    call: (memory: CredentialMemory) => Promise<T>,
-  ): Promise<AuthCallResult<T>> {
+  async run<T>(request: TurnTaker, credential: string, call: (memory: CredentialMemory) => Promise<T>): Promise<AuthCallResult<T>> {
     // An auth function may decide by the address, so the address is part of the key.
     const key = `${credential} ${request.addressGroup}`;
     if (this.#refused.has(key)) return this.#refuseAgain();
-    if (this.#running < LIMITS.authQuestions) this.#running++;
-    else if ((await this.#wait(request)) === 'busy') return { kind: 'busy' };
+    const turn = this.#turns.take(request);
+    // A free turn is used in this call, so the function is called at once.
+    if ((typeof turn === 'string' ? turn : await turn) === 'busy') return { kind: 'busy' };
     try {
       if (this.#refused.has(key)) return this.#refuseAgain();
       const answer = await call({
@@ -79,35 +70,13 @@ export class AuthCalls {
       });
       return { kind: 'answered', answer };
     } finally {
-      const next = this.#queue.next();
-      if (next === undefined) this.#running--;
-      else next.settle('run');
+      this.#turns.end();
     }
   }
 
-  /** Resolves with `run` when an earlier call has ended, or with `busy` when this call gives up. */
-  #wait({ addressGroup, whenGone }: Pick<UpgradeRequest, 'addressGroup' | 'whenGone'>): Promise<Turn> {
-    return new Promise((resolve) => {
-      let stopWatching: (() => void) | undefined;
-      const waiter: Waiter = {
-        settle: (turn) => {
-          clearTimeout(timer);
-          stopWatching?.();
-          resolve(turn);
-        },
-      };
-      const giveUp = () => {
-        this.#queue.delete(addressGroup, waiter);
-        waiter.settle('busy');
-      };
-      const timer = setTimeout(giveUp, this.#options.waitMs);
-      const crowded = this.#queue.add(addressGroup, waiter);
-      if (crowded !== waiter) stopWatching = whenGone?.(giveUp);
-      if (crowded === undefined) return;
-      crowded.settle('busy');
-      const { listener, logger } = this.#options;
-      this.#full.add((times) => logger.warn('auth_queue_full', { code: 'OVERLOADED', listener, waiting: this.#queue.size, times }));
-    });
+  #reportFull(): void {
+    const { listener, logger } = this.#options;
+    this.#full.add((times) => logger.warn('auth_queue_full', { code: 'OVERLOADED', listener, waiting: this.#turns.waiting, times }));
   }
 
   #refuseAgain(): { readonly kind: 'refused' } {

@@ -1,14 +1,14 @@
-import type { Clock } from '../../structures/clock.js';
+import { type Clock, paceOf } from '../../structures/clock.js';
 
 /** Remembers the digests of credentials that an auth function refused. When the memory is full, it forgets the oldest refusal. */
 export class RefusedCredentials {
   readonly #until = new Map<string, number>();
   readonly #most: number;
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'monotonic'>;
 
-  constructor(most: number, clock: Clock) {
+  constructor(most: number, clock: Pick<Clock, 'monotonic' | 'pace'>) {
     this.#most = most;
-    this.#clock = clock;
+    this.#clock = paceOf(clock);
   }
 
   /** Remembers a refusal for this time. */

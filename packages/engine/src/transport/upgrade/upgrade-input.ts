@@ -1,6 +1,9 @@
 import { percentDecode } from '@rivulet/protocol';
 import type { UpgradeRequest } from './upgrade-request.js';
 
+/** The values of `Sec-Fetch-Site` in requests that a page of another origin has caused. */
+const OF_OTHER_PAGES = ['cross-site', 'same-site'];
+
 /**
  * Returns the headers for an auth function, with names in lower case. It passes cookies only from pages of the listener's own host or of an
  * allowed origin.
@@ -15,8 +18,10 @@ export function headersForAuth(request: UpgradeRequest, allowedOrigins: readonly
 }
 
 function mayUseCookies(request: UpgradeRequest, allowedOrigins: readonly string[]): boolean {
-  const { origin, host } = request.headers;
-  if (origin === undefined || allowedOrigins.includes(origin)) return true;
+  const { origin, host, 'sec-fetch-site': site } = request.headers;
+  // Images and links of foreign pages send cookies with a plain GET, and no `Origin`.
+  if (origin === undefined) return !OF_OTHER_PAGES.includes(String(site));
+  if (allowedOrigins.includes(origin)) return true;
   if (host === undefined) return false;
   // A trusted proxy names the scheme of the page. Without it both schemes are possible, because a proxy may terminate TLS.
   const schemes = request.scheme === undefined ? ['http', 'https'] : [request.scheme];

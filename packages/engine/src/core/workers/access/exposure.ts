@@ -12,15 +12,27 @@ interface Rule {
 /** The rules of `expose_functions`, compiled once for all calls of a listener. */
 export class Exposure {
   readonly #rules: readonly Rule[];
+  readonly #hasMetadataRules: boolean;
   /** Patterns of the rules that name a namespace. */
   readonly #elsewhere: readonly { readonly namespace: string; readonly pattern: ExposedPattern }[];
 
   constructor(rules: readonly ExposeRule[]) {
     this.#rules = rules.filter((rule) => namespaceOf(rule) === undefined).map(compile);
+    this.#hasMetadataRules = rules.some(({ kind }) => kind === 'metadata');
     this.#elsewhere = rules.flatMap((rule) => {
       const namespace = namespaceOf(rule);
       return rule.kind === 'match' && namespace !== undefined ? [{ namespace, pattern: new ExposedPattern(rule.pattern) }] : [];
     });
+  }
+
+  /** Whether there is any rule. */
+  get hasRules(): boolean {
+    return this.#rules.length > 0 || this.#elsewhere.length > 0;
+  }
+
+  /** Whether there is a rule of `metadata`. Such a rule can't tell what it exposes while no worker serves it. */
+  get hasMetadataRules(): boolean {
+    return this.#hasMetadataRules;
   }
 
   /** Returns whether a rule for this namespace fits the id. */

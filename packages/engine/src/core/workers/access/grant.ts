@@ -1,5 +1,7 @@
 import { isJsonObject, isRegistryId, LIMITS, optionalField, utf8Length } from '@rivulet/protocol';
 import { DEFAULT_NAMESPACE } from '../../fabric/function-registry.js';
+import type { CheckedToken } from '../../jwt/token-check.js';
+import type { TokenGrants } from '../../jwt/token-grants.js';
 import { readExpiry, readIdentity, refuses } from './auth-answer.js';
 import { ExposedPattern } from './exposed-pattern.js';
 
@@ -23,6 +25,8 @@ export interface Grant {
   readonly identity: string | undefined;
   /** End of the session in Unix milliseconds; `undefined`: never. */
   readonly expiresAtMs: number | undefined;
+  /** Grants of the token of the session; `undefined` when the listener checks no tokens by itself. */
+  readonly token?: TokenGrants | undefined;
 }
 
 /**
@@ -42,6 +46,18 @@ export const OPEN_GRANT: Grant = {
   expiresAtMs: undefined,
 };
 
+/**
+ * Returns the grant of a session whose token is right, on a listener without an auth function. The token says what the session may call.
+ * Nobody says what it may register, so it registers nothing.
+ */
+export function grantOfToken({ claims, identity, expiresAtMs, grants }: CheckedToken): Grant {
+  const registersNothing = { mayRegisterFunctions: false, allowedTriggerTypes: new Set<string>() };
+  return { ...OPEN_GRANT, mayRegisterTriggerTypes: false, ...registersNothing, context: claims, identity, expiresAtMs, token: grants };
+}
+
+/** The lists of an auth answer that say what may be called. */
+export type CallLists = Pick<Grant, 'allowedFunctions' | 'forbiddenFunctions' | 'allowedPatterns' | 'namespaces'>;
+
 export type GrantReading =
   | { readonly kind: 'grant'; readonly grant: Grant }
   /** The answer refuses, or has not the shape of spec RB §5.2. */
@@ -52,35 +68,66 @@ const NAMESPACE = DEFAULT_NAMESPACE;
 
 class WrongField extends Error {}
 
-/** Reads the answer of an auth function. No other code reads it. An absent field and `null` mean the default. A wrong type refuses. */
-export function readGrant(result: unknown): GrantReading {
+/**
+ * Reads the answer of an auth function. No other code reads it. An absent field and `null` mean the default. A wrong type refuses. With a
+ * token, its subject and its end count, and the session registers only what the answer names.
+ */
+export function readGrant(result: unknown, token?: CheckedToken): GrantReading {
   if (!isJsonObject(result)) return { kind: 'refused', reason: 'result is not an object' };
   if (refuses(result)) return { kind: 'refused', reason: 'unauthorized' };
   try {
-    return { kind: 'grant', grant: grantOf(result) };
+    return { kind: 'grant', grant: token === undefined ? grantOf(result) : withToken(grantOf(result, grantOfToken(token)), token) };
   } catch (error) {
     if (!(error instanceof WrongField)) throw error;
     return { kind: 'refused', reason: `${error.message} has the wrong type` };
   }
 }
 
-function grantOf(result: Readonly<Record<string, unknown>>): Grant {
-  const namespaces = namespacesOf(result);
+/**
+ * Reads which functions an auth answer allows and forbids. Returns `undefined` when it says nothing about functions, and `malformed` when a
+ * list has the wrong type.
+ */
+export function readCallLists(result: Readonly<Record<string, unknown>>): CallLists | undefined | 'malformed' {
+  const isSilent = ['allowed_functions', 'forbidden_functions', 'namespaces'].every((key) => optionalField(result, key) === undefined);
+  if (isSilent) return undefined;
+  try {
+    return callListsOf(result);
+  } catch (error) {
+    if (!(error instanceof WrongField)) throw error;
+    return 'malformed';
+  }
+}
+
+function withToken(grant: Grant, { identity, expiresAtMs, grants }: CheckedToken): Grant {
+  return { ...grant, identity, expiresAtMs: Math.min(expiresAtMs, grant.expiresAtMs ?? expiresAtMs), token: grants };
+}
+
+/** `standard`: the values of absent fields. */
+function grantOf(result: Readonly<Record<string, unknown>>, standard: Grant = OPEN_GRANT): Grant {
+  const lists = callListsOf(result);
+  const { namespaces } = lists;
   const elsewhere = namespaces.size > 0 && !namespaces.has(NAMESPACE);
   const types = optionalField(result, 'allowed_trigger_types');
-  const compiled = new Map(Array.from(namespaces, ([name, patterns]) => [name, patterns.map((pattern) => new ExposedPattern(pattern))]));
+  return {
+    ...lists,
+    allowedTriggerTypes: types === undefined ? standard.allowedTriggerTypes : new Set(texts(result, 'allowed_trigger_types')),
+    mayRegisterTriggerTypes: flag(result, 'allow_trigger_type_registration', false) && !elsewhere,
+    mayRegisterFunctions: flag(result, 'allow_function_registration', standard.mayRegisterFunctions) && !elsewhere,
+    prefix: prefixOf(result),
+    context: optionalField(result, 'context') ?? standard.context,
+    ...wellFormed('identity', readIdentity(result)),
+    ...wellFormed('expires_at_ms', readExpiry(result)),
+  };
+}
+
+function callListsOf(result: Readonly<Record<string, unknown>>): CallLists {
+  const given = Array.from(namespacesOf(result));
+  const namespaces = new Map(given.map(([name, patterns]) => [name, patterns.map((pattern) => new ExposedPattern(pattern))]));
   return {
     allowedFunctions: new Set(texts(result, 'allowed_functions')),
     forbiddenFunctions: new Set(texts(result, 'forbidden_functions')),
-    allowedPatterns: compiled.get(NAMESPACE) ?? [],
-    namespaces: compiled,
-    allowedTriggerTypes: types === undefined ? undefined : new Set(texts(result, 'allowed_trigger_types')),
-    mayRegisterTriggerTypes: flag(result, 'allow_trigger_type_registration', false) && !elsewhere,
-    mayRegisterFunctions: flag(result, 'allow_function_registration', true) && !elsewhere,
-    prefix: prefixOf(result),
-    context: optionalField(result, 'context') ?? {},
-    ...wellFormed('identity', readIdentity(result)),
-    ...wellFormed('expires_at_ms', readExpiry(result)),
+    allowedPatterns: namespaces.get(NAMESPACE) ?? [],
+    namespaces,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Logger } from '../../../logging/logger.js';
 import type { Clock } from '../../../structures/clock.js';
 import type { UpgradeRequest } from '../../../transport/upgrade/upgrade-request.js';
 import type { FunctionFabric } from '../../fabric/function-fabric.js';
+import { JwtAccess } from '../../jwt/jwt-access.js';
 import type { SessionDirectory } from '../../revocation/session-directory.js';
 import { Exposure } from './exposure.js';
 import type { Grant } from './grant.js';
@@ -35,6 +36,8 @@ export type Entry =
 export class ListenerAccess {
   /** True: a refused upgrade completes, gets an error frame and closes. False: it gets an HTTP status. */
   readonly errorFrame: boolean;
+  /** The check of tokens; `undefined` when the listener has none. */
+  readonly jwt: JwtAccess | undefined;
   readonly #auth: UpgradeAuth;
   readonly #exposure: Exposure;
   readonly #hooks: RegistrationHooks;
@@ -47,7 +50,8 @@ export class ListenerAccess {
     this.errorFrame = rbac.authErrorFrame;
     this.#listenerTypes = rbac.allowedTriggerTypes === undefined ? undefined : new Set(rbac.allowedTriggerTypes);
     this.#options = options;
-    this.#auth = new UpgradeAuth(fabric, rbac, allowedOrigins, clock, logger);
+    if (rbac.jwt !== undefined) this.jwt = new JwtAccess(rbac.jwt, clock, logger);
+    this.#auth = new UpgradeAuth(fabric, rbac, allowedOrigins, clock, logger, this.jwt);
     this.#exposure = new Exposure(rbac.exposeFunctions);
     this.#hooks = new RegistrationHooks(fabric, rbac);
   }

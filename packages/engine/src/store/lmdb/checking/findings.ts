@@ -19,6 +19,12 @@ export interface Finding {
   readonly problem: string;
 }
 
+/**
+ * The cost of findings with which the engine starts. `records`: some records are not served. `counts`: only the counts of groups are wrong.
+ * `nothing`: reads ignore what was found.
+ */
+export type FindingsCost = 'records' | 'counts' | 'nothing';
+
 /** Findings that are kept. Others are counted. */
 const KEPT = 1_000;
 
@@ -29,14 +35,21 @@ export class Findings {
   readonly #missing = new Map<string, number>();
   readonly #damaged = new Map<string, number>();
   #isBroken = false;
+  #hasWrongCount = false;
 
   add(finding: Finding): void {
     this.count++;
     if (this.list.length < KEPT) this.list.push(finding);
     const { kind, table } = finding;
     if (kind === 'page' || kind === 'contradiction') this.#isBroken = true;
+    if (kind === 'count') this.#hasWrongCount = true;
     if (kind === 'missing') this.#missing.set(table, (this.#missing.get(table) ?? 0) + 1);
     if (kind === 'record') this.#damaged.set(table, (this.#damaged.get(table) ?? 0) + 1);
+  }
+
+  get cost(): FindingsCost {
+    if (this.#isBroken || this.#missing.size > 0 || this.#damaged.size > 0) return 'records';
+    return this.#hasWrongCount ? 'counts' : 'nothing';
   }
 
   /** Number of records of a table that fail their checksum. */

@@ -6,6 +6,6 @@ let report: PreflightReport;
 try {
   report = await runPreflight({ directory, scope: scope as PreflightRequest['scope'] });
 } catch (error) {
-  report = { isBlocked: true, count: 1, findings: [{ kind: 'page', table: 'file', problem: String(error) }] };
+  report = { isBlocked: true, count: 1, cost: 'records', findings: [{ kind: 'page', table: 'file', problem: String(error) }] };
 }
 process.stdout.write(JSON.stringify(report));

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from '../../../logging/logger.js';
 import { DATA_FILE } from '../env/store-marker.js';
 import { StoreOpenError } from '../env/store-open-error.js';
+import type { FindingsCost } from './findings.js';
 import { type PreflightReport, type PreflightRequest, readPreflight } from './run-preflight.js';
 
 /** Milliseconds that a preflight may take, with those for each megabyte of the file. After them, it counts as stuck. */
@@ -62,16 +63,22 @@ export function inlinePreflight(request: PreflightRequest, logger: Logger): void
   judgePreflight(request, readPreflight(request), logger);
 }
 
+const CONSEQUENCES: Readonly<Record<FindingsCost, string>> = {
+  records: 'damaged records are not served; write or delete the items, or run rivulet check while no engine runs',
+  counts: 'every item is served; max_bytes counts a group wrongly until one write to it without that bound',
+  nothing: 'every item is served; reads ignore the records that were found',
+};
+
 function judgePreflight({ directory, scope }: PreflightRequest, report: PreflightReport, logger: Logger): void {
   const [first] = report.findings;
   if (report.isBlocked) throw refusal(directory, first === undefined ? 'its pages are damaged' : sentenceOf(first, report.count));
   if (report.count > 0)
     logger.error('store_damaged', {
       path: directory,
-      code: 'CORRUPT_ITEM',
-      records: report.count,
+      ...(report.cost === 'records' && { code: 'CORRUPT_ITEM' }),
+      findings: report.count,
       first: report.findings,
-      consequence: 'these records are not served; write or delete the items, or run rivulet check while no engine runs',
+      consequence: CONSEQUENCES[report.cost],
     });
   else if (scope === 'everything') logger.info('store_checked', { path: directory });
 }

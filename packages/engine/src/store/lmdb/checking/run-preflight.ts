@@ -2,7 +2,7 @@ import { type Database, open } from 'lmdb';
 import { pendingRestore } from '../env/prepare-directory.js';
 import { TABLES } from '../tables/tables.js';
 import { checkStore } from './check-store.js';
-import type { Finding, Findings } from './findings.js';
+import type { Finding, Findings, FindingsCost } from './findings.js';
 import { checkRoots } from './root-check.js';
 import { ownerProblem } from './store-owner.js';
 
@@ -15,6 +15,7 @@ export interface PreflightRequest {
 export interface PreflightReport {
   readonly isBlocked: boolean;
   readonly count: number;
+  readonly cost: FindingsCost;
   /** The first findings. */
   readonly findings: readonly Finding[];
 }
@@ -42,7 +43,7 @@ export function readPreflight({ directory, scope }: PreflightRequest): Preflight
 }
 
 function reportOf(findings: Findings): PreflightReport {
-  return { isBlocked: findings.areBlocking, count: findings.count, findings: findings.list.slice(0, NAMED) };
+  return { isBlocked: findings.areBlocking, count: findings.count, cost: findings.cost, findings: findings.list.slice(0, NAMED) };
 }
 
 /** Reads the first and the last entry of each table, as the engine does at its start. */

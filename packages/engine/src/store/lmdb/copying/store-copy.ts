@@ -6,8 +6,9 @@ import { type DirectoryLock, takeDirectoryLock } from '../env/directory-lock.js'
 import { LmdbEnvironment } from '../env/environment.js';
 import { syncFile } from '../env/file-pages.js';
 import { pendingRestore } from '../env/prepare-directory.js';
-import { DATA_FILE, readMarker, readMetaPages, requireData, writeMarker } from '../env/store-marker.js';
+import { DATA_FILE, readMarker, requireData, writeMarker } from '../env/store-marker.js';
 import { StoreOpenError } from '../env/store-open-error.js';
+import { readMetaPages } from '../pages/meta-pages.js';
 import { readState, writeState } from '../tables/store-meta.js';
 import { TABLES } from '../tables/tables.js';
 import { type CopiedFile, copyDataFile } from './copy-data-file.js';

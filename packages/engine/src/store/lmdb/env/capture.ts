@@ -1,4 +1,4 @@
-import { readMetaPages } from './store-marker.js';
+import { readMetaPages } from '../pages/meta-pages.js';
 
 /** One moment of a data file, which stays readable until `release`. */
 export interface Capture {

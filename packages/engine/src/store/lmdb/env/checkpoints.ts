@@ -13,8 +13,8 @@ import { StoreOpenError } from './store-open-error.js';
 export const CHECKPOINT = 'rivulet-checkpoint.json';
 /** Bytes of a checkpoint. A longer one is damaged. */
 const LONGEST_CHECKPOINT = 65_536;
-/** A file with room on the disk, which becomes the next checkpoint. */
-const ROOM = 'rivulet-checkpoint-room';
+/** Files with room on the disk. Each becomes a checkpoint: one may be on its way while a transaction gets room for the next. */
+const ROOMS = ['rivulet-checkpoint-room', 'rivulet-checkpoint-room-next'] as const;
 /** Room that a checkpoint needs on the disk. */
 const RESERVED_BYTES = 4_096;
 /** The content of a file that exists stays, with its room on the disk. */
@@ -67,12 +67,16 @@ async function saveCheckpoint(
   await syncDirectory(directory);
 }
 
-/** Gets room on the disk for a checkpoint, and returns the file that has it. Throws when the disk has none. */
-function reserveRoom(directory: string): string {
-  const file = unfinishedFile(join(directory, ROOM));
+/** Gets room on the disk for a checkpoint, and returns the file that has it: another one than `taken`. Throws when the disk has none. */
+function reserveRoom(directory: string, taken: string | undefined): string {
+  const [first, second] = ROOMS.map((name) => unfinishedFile(join(directory, name))) as [string, string];
+  const file = first === taken ? second : first;
   const handle = openSync(file, KEEPS_ROOM, 0o600);
   try {
     writeSync(handle, Buffer.alloc(RESERVED_BYTES), 0, RESERVED_BYTES, 0);
+  } catch (error) {
+    rmSync(file, { force: true });
+    throw error;
   } finally {
     closeSync(handle);
   }
@@ -189,8 +193,10 @@ export class Checkpoints {
   /** The next start must go back to the saved checkpoint. */
   #isDistrusted = false;
   #running: Promise<Error | undefined> | undefined;
-  /** The file that has room for the next checkpoint. A checkpoint that runs does not use it. */
+  /** The file that has room for the next checkpoint. Never the one of the checkpoint that runs. */
   #room: string | undefined;
+  /** The file that the checkpoint that runs has for its content. */
+  #roomInUse: string | undefined;
   #failure: { readonly cause: unknown } | undefined;
 
   constructor(context: CheckpointsContext) {
@@ -252,7 +258,7 @@ export class Checkpoints {
     if (log.record.isEmpty || log.reserve() || this.#room !== undefined) return;
     const { directory } = this.#context;
     try {
-      this.#room = reserveRoom(directory);
+      this.#room = reserveRoom(directory, this.#roomInUse);
     } catch (error) {
       if (!isNoSpace(error)) throw error;
       if (!freeSpace()) throw new NoRoomError({ cause: error });
@@ -299,7 +305,10 @@ export class Checkpoints {
   async end(): Promise<void> {
     await this.#running?.catch(() => {});
     this.release();
-    if (this.#context.mayWrite()) await removeCheckpoint(this.#context.directory);
+    if (!this.#context.mayWrite()) return;
+    if (this.#room !== undefined) rmSync(this.#room, { force: true });
+    this.#room = undefined;
+    await removeCheckpoint(this.#context.directory);
   }
 
   /** Frees the view, so that LMDB can close. The file stays. */
@@ -314,10 +323,11 @@ export class Checkpoints {
     log?.beginCheckpoint();
     const begunAt = writtenBytes();
     this.#begunAt = begunAt;
-    const room = this.#room;
+    const room = this.#claimRoom();
     try {
       await sync();
     } catch (cause) {
+      this.#giveRoomBack();
       view.done();
       this.#failure = { cause };
       this.distrustNow();
@@ -326,17 +336,34 @@ export class Checkpoints {
     try {
       this.#requireWanted();
       await saveCheckpoint(directory, checkpoint, room, () => this.#requireWanted());
-      if (room !== undefined) this.#room = undefined;
+      this.#roomInUse = undefined;
       // The file may have got its name just after the one before was distrusted.
       if (this.#isDistrusted) this.distrustNow();
       log?.endCheckpoint();
     } catch (error) {
+      this.#giveRoomBack();
       view.done();
       return error instanceof Error ? error : new Error(String(error));
     }
     this.#replaceView(view);
     this.#savedAt = begunAt;
     return undefined;
+  }
+
+  /** Returns the file for the checkpoint that begins, if there is one. No transaction may count on it from now on. */
+  #claimRoom(): string | undefined {
+    this.#roomInUse = this.#room;
+    this.#room = undefined;
+    return this.#roomInUse;
+  }
+
+  /** Keeps the room of a checkpoint that failed, unless its file has become the checkpoint or a transaction has got other room. */
+  #giveRoomBack(): void {
+    const file = this.#roomInUse;
+    this.#roomInUse = undefined;
+    if (file === undefined || !existsSync(file)) return;
+    if (this.#room === undefined) this.#room = file;
+    else if (this.#context.mayWrite()) rmSync(file, { force: true });
   }
 
   /** Throws when the checkpoint before must stay the saved one. */

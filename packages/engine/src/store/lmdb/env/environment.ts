@@ -89,7 +89,7 @@ export class LmdbEnvironment {
     this.#lock = parts.lock;
     this.#root = parts.root;
     this.storeId = parts.marker?.storeId ?? randomUUID();
-    this.#record = new MarkerRecord(parts.path, this.storeId, parts.marker);
+    this.#record = new MarkerRecord(parts.path, this.storeId, parts.marker, parts.lock);
     this.leftover = parts.leftover;
     this.#relaxed = parts.relaxed;
     this.#log = parts.log;
@@ -389,6 +389,6 @@ export class LmdbEnvironment {
       if (this.#lock.isHeld) removeLogs(this.#path, undefined);
     }
     closed?.();
-    if (this.#lock.isHeld) this.#record.closed();
+    this.#record.closed();
   }
 }

@@ -113,13 +113,18 @@ export function replaceFile(path: string, content: string): void {
   syncFile(dirname(path));
 }
 
-/** Overwrites the first place of a text by one of the same length, so it needs no space on the disk. The rest of the file stays. */
-export function overwriteText(path: string, mostBytes: number, from: string, to: string): void {
-  const at = readSmallFile(path, mostBytes).indexOf(from);
-  if (at < 0) return;
+/**
+ * Overwrites the first place of a text by one of the same length, so it needs no space on the disk. The rest of the file stays. Does
+ * nothing when the file has other content than `content`: another process has replaced it, perhaps a moment ago.
+ */
+export function overwriteText(path: string, content: string, from: string, to: string): void {
   const handle = openSync(path, 'r+');
   try {
-    writeSync(handle, to, at);
+    const expected = Buffer.from(content);
+    const found = Buffer.alloc(expected.length + 1);
+    const length = readSync(handle, found, 0, found.length, 0);
+    const at = expected.indexOf(from);
+    if (at >= 0 && expected.equals(found.subarray(0, length))) writeSync(handle, to, at);
   } finally {
     closeSync(handle);
   }

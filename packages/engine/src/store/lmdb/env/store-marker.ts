@@ -1,19 +1,8 @@
-import {
-  accessSync,
-  closeSync,
-  constants,
-  copyFileSync,
-  existsSync,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { accessSync, constants, copyFileSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { bootId, secondsSinceBoot } from '../../../structures/boot-id.js';
-import { PageFile, rootForPage } from '../pages/page-file.js';
+import { usedBytes } from '../pages/meta-pages.js';
+import { PageFile } from '../pages/page-file.js';
 import { overwriteText, readSmallFile, replaceFile, syncFile } from './file-pages.js';
 import { StoreOpenError } from './store-open-error.js';
 
@@ -162,79 +151,12 @@ export function requireData(directory: string, marker: Marker): void {
     );
   }
   // One of the two signs alone is no damage: free pages may lie behind the end of the file, and a compacted copy is smaller.
-
   const used = usedBytes(file);
   if (size >= marker.bytes || used === undefined || size >= used) return;
   throw new StoreOpenError(
     `${file} is cut off: it has ${size} bytes of at least ${marker.bytes}; restore the whole directory from a backup, or move it away to begin anew`,
     { code: 'CORRUPT_STORE' },
   );
-}
-
-const PAGE_HEADER_BYTES = 24;
-const META_BYTES = 136;
-const MAGIC = 0xbeefc0de;
-const DATA_VERSION = 2;
-const LAST_PAGE_AT = 120;
-
-/**
- * Returns the bytes up to the last page that the newest meta page of a data file names. `undefined` when the layout of the meta pages is
- * not known; Infinity when the meta pages are incomplete. A test compares the layout with the bundled LMDB.
- */
-export function usedBytes(file: string): number | undefined {
-  const handle = openSync(file, 'r');
-  try {
-    const first = readMeta(handle, 0);
-    const second = typeof first === 'object' ? readMeta(handle, first.pageBytes) : first;
-    if (first === 'cut off' || second === 'cut off') return Number.POSITIVE_INFINITY;
-    if (first === undefined || second === undefined) return undefined;
-    const newest = first.transaction > second.transaction ? first : second;
-    return (newest.lastPage + 1) * newest.pageBytes;
-  } finally {
-    closeSync(handle);
-  }
-}
-
-/**
- * Returns both meta pages, and the bytes that the newest one uses; `undefined` when their layout is not known. `root`: the roots to which
- * they go back. @default those of the file
- */
-export function readMetaPages(
-  file: string,
-  root?: Buffer,
-): { readonly metaPages: Buffer; readonly usedBytes: number; readonly inode: number } | undefined {
-  const handle = openSync(file, 'r');
-  try {
-    const first = readMeta(handle, 0);
-    if (typeof first !== 'object') return undefined;
-    const second = readMeta(handle, first.pageBytes);
-    if (typeof second !== 'object') return undefined;
-    const metaPages = Buffer.alloc(2 * first.pageBytes);
-    if (readSync(handle, metaPages, 0, metaPages.length, 0) < metaPages.length) return undefined;
-    if (root !== undefined) for (const page of [0, 1]) rootForPage(root, page)?.copy(metaPages, page * first.pageBytes + PAGE_HEADER_BYTES);
-    const newest = first.transaction > second.transaction ? first : second;
-    const lastPage = root === undefined ? newest.lastPage : Number(root.readBigUInt64LE(LAST_PAGE_AT));
-    return { metaPages, usedBytes: (lastPage + 1) * first.pageBytes, inode: fstatSync(handle).ino };
-  } finally {
-    closeSync(handle);
-  }
-}
-
-interface MetaPage {
-  readonly pageBytes: number;
-  readonly lastPage: number;
-  readonly transaction: number;
-}
-
-function readMeta(handle: number, at: number): MetaPage | 'cut off' | undefined {
-  const meta = Buffer.alloc(META_BYTES);
-  if (readSync(handle, meta, 0, META_BYTES, at + PAGE_HEADER_BYTES) < META_BYTES) return 'cut off';
-  if (meta.readUInt32LE(0) !== MAGIC || meta.readUInt32LE(4) !== DATA_VERSION) return undefined;
-  return {
-    pageBytes: meta.readUInt32LE(24),
-    lastPage: Number(meta.readBigUInt64LE(LAST_PAGE_AT)),
-    transaction: Number(meta.readBigUInt64LE(128)),
-  };
 }
 
 /**
@@ -256,9 +178,11 @@ function endCreation(directory: string, marker: Omit<Marker, 'format'>): void {
   rmSync(join(directory, CREATING), { force: true });
 }
 
-/** Writes the marker durably. At any moment, the directory has either the old or the new one. */
-export function writeMarker(directory: string, marker: Omit<Marker, 'format'>): void {
-  replaceFile(join(directory, MARKER), `${JSON.stringify({ format: FORMAT, ...marker })}\n`);
+/** Writes the marker durably, and returns its text. At any moment, the directory has either the old or the new one. */
+export function writeMarker(directory: string, marker: Omit<Marker, 'format'>): string {
+  const text = `${JSON.stringify({ format: FORMAT, ...marker })}\n`;
+  replaceFile(join(directory, MARKER), text);
+  return text;
 }
 
 /** The marker of an older format, kept until the first clean stop, followed by the number of its format. */
@@ -309,16 +233,23 @@ export function requireNewest(directory: string, marker: Marker | undefined): vo
   );
 }
 
-/** Keeps the marker of a store true while an environment is open. A failure only makes the next start check more. */
+/**
+ * Keeps the marker of a store true while an environment is open. A failure only makes the next start check more. A process that has lost
+ * the lock of the directory does not change the marker of the next owner.
+ */
 export class MarkerRecord {
   readonly #directory: string;
   readonly #storeId: string;
+  readonly #lock: { readonly isHeld: boolean };
   #bytes: number;
+  /** The text of the marker that this process has written last. */
+  #text = '';
   #open: (MarkerState & { readonly kind: 'open' }) | undefined;
 
-  constructor(directory: string, storeId: string, marker: Marker | undefined) {
+  constructor(directory: string, storeId: string, marker: Marker | undefined, lock: { readonly isHeld: boolean }) {
     this.#directory = directory;
     this.#storeId = storeId;
+    this.#lock = lock;
     this.#bytes = marker?.bytes ?? 0;
   }
 
@@ -346,7 +277,7 @@ export class MarkerRecord {
     if (this.#open === undefined || this.#open.lasted === 1 || secondsSinceBoot() - this.#open.opened < SHORT_RUN_S) return;
     this.#open = { ...this.#open, lasted: 1 };
     try {
-      overwriteText(join(this.#directory, MARKER), LONGEST_MARKER, '"lasted":0', '"lasted":1');
+      if (this.#lock.isHeld) overwriteText(join(this.#directory, MARKER), this.#text, '"lasted":0', '"lasted":1');
     } catch {}
   }
 
@@ -372,9 +303,11 @@ export class MarkerRecord {
   }
 
   #write(state: MarkerState): boolean {
+    if (!this.#lock.isHeld) return false;
     try {
       const bytes = statSync(join(this.#directory, DATA_FILE)).size;
-      writeMarker(this.#directory, { storeId: this.#storeId, bytes: Math.max(bytes, state.kind === 'open' ? this.#bytes : 0), state });
+      const most = Math.max(bytes, state.kind === 'open' ? this.#bytes : 0);
+      this.#text = writeMarker(this.#directory, { storeId: this.#storeId, bytes: most, state });
       this.#bytes = bytes;
       return true;
     } catch {

@@ -27,7 +27,7 @@ const AT_ONCE = { records: 2_000, bytes: 8_388_608 } as const;
  * heads    number of a group      offset, timestamp, reserved
  * names    number of a group      key of its head
  * keys     key in `keys`          its newest record
- * order    group number, created, item id     nothing; the live items in their order
+ * order    group number, created, 0 or 1, item id     nothing; the live items in their order (see `orderKey`)
  * groups   number of a group      live items, offset of the last change
  * ```
  */
@@ -40,6 +40,15 @@ export interface FoundRecord {
   readonly key: Buffer;
   readonly record: Buffer;
 }
+
+/**
+ * The place of a record in the damaged store.
+ *
+ * - `tree`: in a tree of the store, or in its log.
+ * - `outside`: outside the trees. It may be the newest record, because the trees may be of an earlier moment.
+ * - `outside_newest`: outside the newest trees. A record in the trees is right, whatever this one says.
+ */
+export type Origin = 'tree' | 'outside' | 'outside_newest';
 
 /** The newest known change of an item. */
 export interface LastChange {
@@ -75,10 +84,10 @@ export class FoundRecords {
     return new FoundRecords(await LmdbEnvironment.open({ path: directory, relaxed: false, bulk: true, tables: SCRATCH }));
   }
 
-  /** `isCurrent`: the records are in the trees of the store. */
-  async addAll(records: Iterator<FoundRecord>, isCurrent: boolean): Promise<void> {
+  /** Adds records of one origin. Records of the trees come first. */
+  async addAll(records: Iterator<FoundRecord>, origin: Origin): Promise<void> {
     await this.inTransactions(records, ({ table, key, record }) => {
-      this.#add(table, key, record, isCurrent);
+      this.#add(table, key, record, origin);
       return record.length;
     });
   }
@@ -96,15 +105,18 @@ export class FoundRecords {
     return this.#environment.close(undefined);
   }
 
-  #add(table: keyof Tables, key: Buffer, record: Buffer, isCurrent: boolean): void {
+  #add(table: keyof Tables, key: Buffer, record: Buffer, origin: Origin): void {
+    const isCurrent = origin === 'tree';
     switch (table) {
       case 'items':
+        if (origin === 'outside_newest' && this.#isInTrees(key)) return;
         return this.#addItem(key, record, isCurrent);
       case 'heads':
         return this.#addHead(key, record);
       case 'versions': {
         const { live, item } = versionFieldsIn(record);
         const name = Buffer.concat([key.subarray(0, NUMBER_BYTES), item]);
+        if (origin === 'outside_newest' && this.#isInTrees(name)) return;
         return this.#addChange(name, { changed: numberAt(key, 1), live, isConfirmed: isCurrent, isCurrent });
       }
       case 'keys': {
@@ -132,6 +144,15 @@ export class FoundRecords {
       default:
         return table satisfies never;
     }
+  }
+
+  /** Returns whether the trees have the newest record of an item. */
+  #isInTrees(key: Buffer): boolean {
+    const record = this.tables.items.get(key);
+    const value = record && this.tables.changes.get(key);
+    if (record === undefined || value === undefined) return false;
+    const { changed, isCurrent } = changeIn(value);
+    return isCurrent && changed === itemFieldsIn(record).changed;
   }
 
   #addItem(key: Buffer, record: Buffer, isCurrent: boolean): void {
@@ -215,14 +236,18 @@ export function splitItemKey(key: Buffer): { readonly group: number; readonly it
   return { group: numberAt(key, 0), item: key.toString('utf8', NUMBER_BYTES) };
 }
 
-/** Returns the key of a live item in the table `order`, and takes it apart again. */
-export function orderKey(group: number, created: number, item: string): Buffer {
-  return Buffer.concat([numbersKey(group, created), Buffer.from(item)]);
+/**
+ * Returns the key of a live item in the table `order`. Two items of a store never begin at the same offset. So if they seem to, the one
+ * outside the trees is of another store or moment, and the one in the trees stands first.
+ */
+export function orderKey(group: number, created: number, isCurrent: boolean, item: string): Buffer {
+  return Buffer.concat([numbersKey(group, created), Buffer.of(isCurrent ? 0 : 1), Buffer.from(item)]);
 }
 
+/** Takes a key of the table `order` apart. `key` is the key of the item. */
 export function splitOrderKey(key: Buffer): { readonly group: number; readonly created: number; readonly key: Buffer } {
   const group = numberAt(key, 0);
-  return { group, created: numberAt(key, 1), key: itemKey(group, key.toString('utf8', 2 * NUMBER_BYTES)) };
+  return { group, created: numberAt(key, 1), key: itemKey(group, key.toString('utf8', 2 * NUMBER_BYTES + 1)) };
 }
 
 /** Returns the names of a group. Without a record that names it, the group gets a new name. */

@@ -100,7 +100,7 @@ async function sortItems(found: FoundRecords, hasAllVersions: boolean): Promise<
       if (expiry?.kind === 'held') sorted.lastRun = Math.max(sorted.lastRun, expiry.run);
       current.items++;
       current.last = Math.max(current.last, changed);
-      order.put(orderKey(group, created, item), Buffer.alloc(0));
+      order.put(orderKey(group, created, last.isCurrent, item), Buffer.alloc(0));
       return 0;
     });
     await found.inTransactions([undefined].values(), () => {
@@ -202,7 +202,7 @@ class NewStore {
     if (!names.isNamed) this.unnamedGroups++;
   }
 
-  /** Old records may have an offset twice, if they are of different moments. The later one gets an offset of its own. */
+  /** Old records may have an offset twice, if they are of different moments. The second one gets an offset of its own. */
   #writeItem(oldKey: Buffer, record: Buffer, placed: number): void {
     const group = this.#group as Group;
     const { item } = splitItemKey(oldKey);

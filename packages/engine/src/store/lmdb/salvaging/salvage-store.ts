@@ -79,7 +79,7 @@ async function readFile(directory: string, found: FoundRecords, beside: Beside):
   const file = new PageFile(join(directory, DATA_FILE), typeof restore === 'object' ? restore.root : undefined);
   try {
     const reading = await readAll(file, found, beside);
-    await found.addAll(loggedRecords(log?.records ?? []), true);
+    await found.addAll(loggedRecords(log?.records ?? []), 'tree');
     return reading;
   } finally {
     file.close();
@@ -171,12 +171,12 @@ async function readAll(file: PageFile, found: FoundRecords, { restore, log }: Be
   if (newest === undefined) {
     await found.addAll(
       scanPages(file, () => true),
-      false,
+      'outside',
     );
     return damage.result();
   }
   const trees = new StoreTrees(file, newest, (table, page, problem) => damage.addPage({ table, page, problem }));
-  await found.addAll(treeRecords(trees, damage), true);
+  await found.addAll(treeRecords(trees, damage), 'tree');
   const free = trees.readFreePages();
   const result = damage.result();
   if (damage.pageCount === 0) return result;
@@ -185,7 +185,7 @@ async function readAll(file: PageFile, found: FoundRecords, { restore, log }: Be
   // Pages after a checkpoint are of transactions that the power cut has torn.
   const last = typeof restore === 'object' ? newest.transaction : Number.POSITIVE_INFINITY;
   const isWanted = (page: number, transaction: number) => transaction <= last && !trees.isSoundPage(page) && hidden?.has(page) !== true;
-  await found.addAll(scanPages(file, isWanted), false);
+  await found.addAll(scanPages(file, isWanted), isOldMeta ? 'outside' : 'outside_newest');
   return result;
 }
 

@@ -1,0 +1,7 @@
+import type { ISdk } from '@rivulet/sdk';
+import { registerTasks } from './tasks.js';
+
+/** Registers everything that this worker does. The tests call it too. */
+export function registerFunctions(worker: ISdk): void {
+  registerTasks(worker);
+}
