@@ -125,6 +125,7 @@ export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly
     'reading/changes': ['fanout', 'frames', 'reading/requests', 'session'],
     'reading/events': ['frames', 'leases', 'reading/requests', 'session'],
   },
+  admin: { '.': ['inspector'], inspector: [] },
   http: { '.': ['request', 'response', 'routes'], request: [], response: [], routes: ['request'] },
   tools: { '.': [], iii: ['.'] },
   cli: {

@@ -369,6 +369,9 @@ export const LIMITS = {
   adminPageChars: 1_048_576,
   /** The longest `timeout_ms` of a call through the admin listener. */
   adminCallMs: 300_000,
+  /** The files of the inspector, and their bytes. */
+  inspectorFiles: 64,
+  inspectorBytes: 8_388_608,
   /** The commands that speak with a running engine at the same time, through the socket in its data directory. */
   controlConversations: 8,
   /** One line between a command and the engine. */

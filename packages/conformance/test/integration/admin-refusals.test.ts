@@ -11,6 +11,7 @@ const NAMES: Readonly<Record<string, string>> = {
   item: 'm1',
   function: 'engine::health::check',
   store: 'stream',
+  file: 'nothing.js',
 };
 const ITEM = '/api/streams/chat/groups/room-1/items/m1';
 
@@ -20,19 +21,22 @@ const PATHS = [
     method,
     path: path.replace(/\{(\w+)\}/g, (_all, name: string) => NAMES[name] ?? ''),
   })),
-  { method: 'GET', path: '/' },
+  { method: 'GET', path: '/nothing' },
   { method: 'GET', path: '/api/nothing' },
 ];
 const isProbe = (path: string) => path === '/health' || path === '/ready';
+/** Files of the inspector, which hold no secret. */
+const isPage = (path: string) => path === '/' || path.startsWith('/assets/');
 
 /** Sends a request to every path. Returns the paths that did not answer with the wanted status. */
 async function others(
   url: string,
   wanted: (path: string) => number,
   options: { readonly token?: string; readonly headers?: Record<string, string> },
+  paths = PATHS,
 ) {
   const wrong: string[] = [];
-  for (const { method, path } of PATHS) {
+  for (const { method, path } of paths) {
     const { status } = await ask(url, path, { method, ...options, ...(method === 'GET' ? {} : { json: { text: 'written' } }) });
     if (status !== wanted(path)) wrong.push(`${method} ${path}: ${status}`);
   }
@@ -57,10 +61,17 @@ test.each([
   expect((await ask(adminUrl, ITEM, token)).status).toBe(404);
 });
 
-test('off loopback, no path but the probes answers without a token', async () => {
+test('off loopback, no path but the probes and the files of the inspector answers without a token', async () => {
   const { adminUrl } = await startTestEngine({ admin: { host: '0.0.0.0', token: TOKEN } });
   for (const token of [{}, { token: 'a-token-of-nobody' }]) {
-    expect(await others(adminUrl, (path) => (isProbe(path) ? 200 : 401), token)).toEqual([]);
+    const refused = await others(
+      adminUrl,
+      (path) => (isProbe(path) ? 200 : 401),
+      token,
+      PATHS.filter(({ path }) => !isPage(path)),
+    );
+    expect(refused).toEqual([]);
+    expect((await ask(adminUrl, '/assets/nothing.js', token)).status).toBe(404);
     expect((await ask(adminUrl, '/ready', token)).text).toBe('{"status":"ready"}');
   }
   expect((await ask(adminUrl, ITEM, { token: TOKEN })).status).toBe(404);

@@ -8,8 +8,10 @@ import { isHostNamed } from '../transport/upgrade/host-check.js';
 /** Permissions of a request. `none` may read only what reveals nothing. */
 export type AdminRole = 'none' | 'viewer' | 'full';
 
-/** Permissions that a path needs. `probe`: none, from any `Host`. `scrape`: as `viewer`, or none where `/metrics` is open. */
-export type Need = 'probe' | 'scrape' | 'viewer' | 'full';
+/**
+ * Permissions that a path needs. `probe`: none, from any `Host`. `page`: none. `scrape`: as `viewer`, or none where `/metrics` is open.
+ */
+export type Need = 'probe' | 'page' | 'scrape' | 'viewer' | 'full';
 
 export type AccessVerdict =
   | { readonly kind: 'allowed'; readonly role: AdminRole }
@@ -46,6 +48,7 @@ export class AdminAccess {
     const isHost = isHostNamed(request, this.#config.allowedHosts);
     if (need === 'probe') return { kind: 'allowed', role: isHost ? this.#probeRole(request) : 'none' };
     if (!isHost) return refused(403, 'HOST_NOT_ALLOWED', 'this Host is not in allowed_hosts of rivulet-admin');
+    if (need === 'page') return { kind: 'allowed', role: 'none' };
     const role = this.#roleOf(request);
     if (need === 'scrape' && (this.#isLocal(request) || this.#config.metricsOpen)) return { kind: 'allowed', role };
     if (role === 'none' && this.#digests.length === 0)

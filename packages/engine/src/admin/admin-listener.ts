@@ -23,6 +23,8 @@ import { codedAnswer } from './outcome.js';
 export interface AdminRequest {
   readonly query: string;
   readonly role: AdminRole;
+  /** `Accept-Encoding` of the request, or the empty string. */
+  readonly acceptEncoding: string;
   /** Decoded parts of the path that have a name in the route, by that name. */
   readonly parameters: Readonly<Record<string, string>>;
   /** The body of a write; `null` for other methods. */
@@ -171,7 +173,8 @@ export class AdminListener {
     if (found.kind === 'wrong_method')
       return { ...errorAnswer(405, 'INVALID_ARGUMENTS', `this path has ${found.allow} only`), allow: found.allow };
     const { route, parameters } = found;
-    const allowed = { query, role: verdict.role, parameters };
+    const acceptEncoding = String(request.headers['accept-encoding'] ?? '');
+    const allowed = { query, role: verdict.role, parameters, acceptEncoding };
     const answer = await this.#bounded(request, response, route.need, async () => {
       if (!WRITES.has(method)) return route.handle({ ...allowed, body: NO_BODY });
       if (expectsContinue) response.writeContinue();
@@ -226,7 +229,7 @@ export class AdminListener {
   #send(
     request: IncomingMessage,
     response: ServerResponse,
-    { status, body, type = 'application/json', allow, closes = false }: Answer,
+    { status, body, bytes, type = 'application/json', headers, allow, closes = false }: Answer,
   ): void {
     if (response.destroyed) return;
     // A client that has not sent its whole body keeps no connection.
@@ -234,13 +237,14 @@ export class AdminListener {
     // oxlint-disable-next-line eslint/no-restricted-properties -- constant names; the values are constants and numbers
     response.writeHead(status, {
       ...COMMON_HEADERS,
+      ...headers,
       'content-type': type,
-      'content-length': Buffer.byteLength(body),
+      'content-length': bytes?.length ?? Buffer.byteLength(body),
       ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
       ...(allow === undefined ? {} : { allow }),
       ...(isWhole && !closes ? {} : { connection: 'close' }),
     });
-    response.end(body);
+    response.end(bytes ?? body);
     if (!isWhole) setTimeout(() => request.destroy(), LIMITS.httpUnreadBodyMs).unref();
   }
 

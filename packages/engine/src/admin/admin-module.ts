@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import type { AdminConfig } from '../config/config.js';
+import { packageFolder } from '../config/package-folder.js';
 import type { Logger } from '../logging/logger.js';
 import type { EngineParts } from '../metrics/engine-parts.js';
 import { METRICS } from '../metrics/metrics.js';
@@ -8,6 +10,8 @@ import { ListenError } from '../transport/listener.js';
 import { AdminListener } from './admin-listener.js';
 import { engineRoutes } from './engine-routes.js';
 import { exportRoutes } from './export-route.js';
+import { InspectorFiles } from './inspector/inspector-files.js';
+import { inspectorRoutes } from './inspector-routes.js';
 import { listRoutes } from './list-routes.js';
 import { AdminRoutes, type RouteRow } from './routes.js';
 import { writeRoutes } from './write-routes.js';
@@ -25,8 +29,13 @@ export interface AdminModuleOptions {
 type Scraped = { readonly text: string; readonly type: string };
 
 /** Returns all paths of the listener, in the order of docs/admin.md. */
-export function adminRoutes(parts: EngineParts, scrape: () => Promise<Scraped>): readonly RouteRow[] {
-  return [...engineRoutes(parts, scrape), ...listRoutes(parts), ...exportRoutes(parts), ...writeRoutes(parts)];
+export function adminRoutes(parts: EngineParts, scrape: () => Promise<Scraped>, files = builtInspector()): readonly RouteRow[] {
+  return [...inspectorRoutes(files), ...engineRoutes(parts, scrape), ...listRoutes(parts), ...exportRoutes(parts), ...writeRoutes(parts)];
+}
+
+/** Returns the files of the inspector that the build puts into the engine package. */
+function builtInspector(): InspectorFiles {
+  return new InspectorFiles(join(packageFolder(), 'inspector'));
 }
 
 /** The admin listener of one engine: probes, metrics and the API for operators. It opens first and closes last. */

@@ -5,12 +5,22 @@ export interface Answer {
   readonly status: number;
   readonly body: string;
   /**
+   * Bytes that are sent in place of `body`.
+   * @default none
+   */
+  readonly bytes?: Buffer | undefined;
+  /**
    * A long body, which is sent in place of `body` as fast as the client reads it. If it fails, the connection ends before the last chunk.
    * @default none
    */
   readonly pieces?: AsyncIterable<string>;
   /** @default 'application/json' */
   readonly type?: string;
+  /**
+   * Headers beside those of every answer, or in place of them. Names and values are constants.
+   * @default none
+   */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Methods that the path has, for status 405. */
   readonly allow?: string;
   /** Whether the connection ends with this answer. @default false */

@@ -210,6 +210,21 @@ describe('start', () => {
     expect(stderr.match(/(?<= warn node_end_of_life .*last_day=)\S+/g) ?? []).toEqual(lastDay === undefined ? [] : [lastDay]);
   });
 
+  it.each([
+    ['127.0.0.1', (port: string) => `http://127.0.0.1:${port}/`],
+    ['"::1"', (port: string) => `http://[::1]:${port}/`],
+    ['0.0.0.0', (port: string) => `http://localhost:${port}/`],
+  ])('logs the address of the inspector on an admin listener at %s', async (host, url) => {
+    const admin = `  - name: rivulet-admin\n    config: { port: 0, host: ${host}, token: a-token-of-32-characters-in-tests }\n`;
+    const engine = new CliProcess(['start'], directoryWith({ 'rivulet.yaml': `${LOCAL}${admin}` }));
+    await engine.ready();
+    engine.signal('SIGTERM');
+    const { stdout, stderr } = await engine.finished;
+    const port = / admin=http:\/\/\S+:(\d+)\n$/.exec(stdout)?.[1] ?? 'no port';
+    // The text format puts a value with brackets into quotes.
+    expect(stderr.replaceAll('"', '')).toContain(` info inspector_open url=${url(port)}\n`);
+  });
+
   it('reads rivulet.yaml, and warns of an iii-config.yaml that is not read', async () => {
     const text = LOCAL.replaceAll('iii-', 'rivulet-');
     const engine = new CliProcess(['start'], directoryWith({ 'rivulet.yaml': text, 'iii-config.yaml': 'not: read' }));

@@ -6,7 +6,7 @@ import type { EngineParts } from '../../src/metrics/engine-parts.js';
 import { ROOT } from '../config-files.js';
 
 const DOCUMENT = readFileSync(join(ROOT, 'docs/admin.md'), 'utf8');
-const NEEDS = { probe: 'nothing', scrape: 'token or loopback', viewer: 'viewer', full: 'full' } as const;
+const NEEDS = { probe: 'nothing', page: 'nothing', scrape: 'token or loopback', viewer: 'viewer', full: 'full' } as const;
 
 describe('docs/admin.md', () => {
   it('lists each path with what it needs', () => {

@@ -58,6 +58,8 @@ async function runEngine(config: Config, context: CommandContext, readConfig: ()
       return EXIT.failed;
     }
     if (checksTokens(config)) endReload = watchReloadSignal({ engine, readConfig, logger });
+    const page = inspectorUrl(engine);
+    if (page !== undefined) logger.info('inspector_open', { url: page });
     context.out(readyLine(engine));
     return await runUntilStopped(engine, signals, logger);
   } finally {
@@ -104,10 +106,21 @@ function warnOperator(config: Config, logger: Logger): void {
 /** Returns the line for which scripts wait: one word for each listener, with its real port. */
 function readyLine(engine: RunningEngine): string {
   const words = engine.listeners.map(
-    ({ name, host, port }) =>
-      `${name}=${name === 'http' || name === 'admin' ? 'http' : 'ws'}://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    ({ name, host, port }) => `${name}=${name === 'http' || name === 'admin' ? 'http' : 'ws'}://${inUrl(host)}:${port}`,
   );
   return `ready ${words.join(' ')}\n`;
+}
+
+/** Returns the address of the inspector for a browser on this machine; `undefined` without an admin listener. */
+function inspectorUrl({ listeners }: RunningEngine): string | undefined {
+  const admin = listeners.find(({ name }) => name === 'admin');
+  if (admin === undefined) return undefined;
+  const { host, port } = admin;
+  return `http://${host === '0.0.0.0' || host === '::' ? 'localhost' : inUrl(host)}:${port}/`;
+}
+
+function inUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 const ENTRY_OF_LISTENER: Readonly<Record<string, BuiltWorker>> = {
