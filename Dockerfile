@@ -10,10 +10,11 @@ COPY packages/protocol/package.json packages/protocol/
 COPY packages/client/package.json packages/client/
 COPY packages/sdk/package.json packages/sdk/
 COPY packages/engine/package.json packages/engine/
+COPY packages/inspector/package.json packages/inspector/
 
-# Compiles and bundles the engine. No script of a package runs.
+# Compiles and bundles the engine and the page of its admin listener. No script of a package runs.
 FROM manifests AS build
-RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --include-workspace-root --workspace @rivulet/engine
+RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --include-workspace-root --workspace @rivulet/engine --workspace @rivulet/inspector
 COPY . .
 RUN node scripts/build.mjs packages/engine
 
@@ -41,6 +42,7 @@ COPY --from=build /rivulet/packages/protocol/dist /rivulet/packages/protocol/dis
 COPY --from=build /rivulet/packages/client/dist /rivulet/packages/client/dist
 COPY --from=build /rivulet/packages/sdk/dist /rivulet/packages/sdk/dist
 COPY --from=build /rivulet/packages/engine/dist /rivulet/packages/engine/dist
+COPY --from=build /rivulet/packages/engine/inspector /rivulet/packages/engine/inspector
 COPY packages/engine/bin /rivulet/packages/engine/bin
 # The bundle reads the scripts for Redis at run time.
 COPY packages/engine/src/store/redis/lua /rivulet/packages/engine/src/store/redis/lua

@@ -6,8 +6,11 @@ import { folderOf, manifestOf } from './published.mjs';
 
 /** Files that npm packs in any case. */
 const ALWAYS = ['package.json', 'README.md', 'LICENSE'];
-/** Ends of the names of files that come in large numbers, one or four for each source. The others have a line each. */
-const MODULE = /^(?:src|dist)\/.*?((?:\.d)?\.tsx?|\.jsx?)(\.map)?$/;
+/**
+ * Ends of the names of files that come in large numbers, one or four for each source, and of files with a hash in their names. The others
+ * have a line each.
+ */
+const MODULE = /^(?:(?:src|dist)\/.*?((?:\.d)?\.tsx?|\.jsx?)|inspector\/assets\/[^.]*(\.\w+))(\.map|\.br|\.gz)?$/;
 
 /**
  * Returns the text of `contents/NAME.txt`: what the tarball of a package has. Modules have one line for each folder, because every change
@@ -21,7 +24,8 @@ export function contentsText(name, files) {
   const folders = new Map();
   const lines = [];
   for (const path of files) {
-    const [, kind, map = ''] = MODULE.exec(path) ?? [];
+    const [, module, asset, map = ''] = MODULE.exec(path) ?? [];
+    const kind = module ?? asset;
     if (kind === undefined) {
       lines.push(path);
       continue;

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
+import { NOTICES, noticesOf } from './third-party-notices.mjs';
 
 /**
  * Programs of the engine below its `dist`, by their names in the bundle. The engine starts the second one as a child process. Programs that
@@ -9,7 +10,6 @@ import { rolldown } from 'rolldown';
 const PROGRAMS = { rivulet: 'cli/main.js', 'preflight-main': 'store/lmdb/checking/preflight-main.js', index: 'index.js' };
 /** Packages that stay outside: LMDB has native code, and only engines with a Redis load its client. */
 const OUTSIDE = /^(?:lmdb|@redis\/client)(?:\/|$)/;
-const NOTICES = 'THIRD-PARTY-NOTICES.txt';
 
 /**
  * Bundles the programs of the built engine, unless nothing has changed since the last bundle. Node needs most of a start to find and
@@ -46,20 +46,4 @@ function scripts(folder) {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.js') && !name.startsWith('bundle'))
     .map((name) => join(folder, name));
-}
-
-/**
- * Returns the licenses of the packages whose code is in the bundle. They demand that every copy has them.
- *
- * @param {readonly string[]} modules
- * @returns {string}
- */
-function noticesOf(modules) {
-  const folders = new Set(modules.flatMap((id) => /^.*[/\\]node_modules[/\\](?:@[^/\\]+[/\\])?[^/\\]+/.exec(id) ?? []));
-  const notices = [...folders].sort().map((folder) => {
-    const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-    const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
-    return `${name} ${version} (${license})\n\n${file === undefined ? '' : readFileSync(join(folder, file), 'utf8').trim()}\n`;
-  });
-  return `The programs in this folder contain code of these packages.\n\n${notices.join(`\n${'-'.repeat(80)}\n\n`)}`;
 }

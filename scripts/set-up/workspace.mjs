@@ -51,8 +51,8 @@ export async function ensureInstalled(root) {
 }
 
 /**
- * Builds these projects and their references, and bundles the engine if it is one of them. Does nothing for what has not changed since the
- * last build.
+ * Builds these projects and their references. If the engine is one of them, bundles it and the page that it serves. Does nothing for what
+ * has not changed since the last build.
  *
  * @param {string} root
  * @param {readonly string[]} projects
@@ -72,7 +72,8 @@ export async function ensureBuilt(root, projects) {
   if (!projects.includes('packages/engine')) return;
   // The bundler is a package that `ensureInstalled` may have installed a moment ago.
   const { ensureBundled } = await import('./engine-bundle.mjs');
-  await ensureBundled(root);
+  const { ensureInspector } = await import('./inspector-bundle.mjs');
+  await Promise.all([ensureBundled(root), ensureInspector(root)]);
 }
 
 /**

@@ -166,6 +166,18 @@ interface PackageRule {
   readonly allows: (file: string, specifier: string) => boolean;
 }
 
+/** Rooms of the inspector: the wire, the parts of all pages, one for each page, and the shell around them. A page imports no other page. */
+const INSPECTOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
+  wire: [],
+  parts: ['wire'],
+  overview: ['parts', 'wire'],
+  streams: ['parts', 'wire'],
+  shell: ['overview', 'parts', 'streams', 'wire'],
+  main: ['shell', 'wire'],
+};
+const INSPECTOR_SOURCE = 'packages/inspector/src/';
+const INSPECTOR_PACKAGES = ['@rivulet/client', '@rivulet/protocol', 'react', 'react-dom', 'uplot'];
+
 /** Packages that also run in a browser. They import no Node built-ins, except for the one file that creates Node's socket. */
 const PACKAGE_RULES: Readonly<Record<string, PackageRule>> = {
   'packages/client/src/': {
@@ -180,9 +192,23 @@ const PACKAGE_RULES: Readonly<Record<string, PackageRule>> = {
   },
 };
 
+function inspectorRule(path: string, specifier: string): string | undefined {
+  if (!specifier.startsWith('.'))
+    return INSPECTOR_PACKAGES.some((name) => specifier === name || specifier.startsWith(`${name}/`))
+      ? undefined
+      : 'the inspector knows client, protocol, React and uPlot only';
+  const [room, target] = [path, resolve(path, specifier)].map((file) => inspectorRoomOf(file));
+  if (room === undefined || target === undefined || room === target) return undefined;
+  return INSPECTOR_ROOMS[room]?.includes(target) === true ? undefined : `in the inspector, ${room} does not import ${target}`;
+}
+
+function inspectorRoomOf(file: string): string | undefined {
+  return file.startsWith(INSPECTOR_SOURCE) ? /^[\w-]+/.exec(file.slice(INSPECTOR_SOURCE.length))?.[0] : undefined;
+}
+
 const CONFORMANCE_IMPORTS = new Set(['@rivulet/engine/store', '@rivulet/protocol', 'ws']);
 const FORBIDDEN_WORDS = new Set(['util', 'utils', 'helper', 'helpers', 'common', 'manager', 'service', 'wrapper']);
-const KEBAB_FILE = /^[a-z0-9]+(-[a-z0-9]+)*(\.(?:test|config))?\.ts$/;
+const KEBAB_FILE = /^[a-z0-9]+(-[a-z0-9]+)*(\.(?:test|config))?\.tsx?$/;
 const ENGINE_SOURCE = 'packages/engine/src/';
 
 /** Returns every specifier that a source imports or re-exports, including dynamic imports and types. */
@@ -235,6 +261,10 @@ function importViolation(path: string, specifier: string): string | undefined {
   for (const [folder, rule] of Object.entries(PACKAGE_RULES)) {
     if (!path.startsWith(folder)) continue;
     return isInside(path, specifier, folder) || rule.allows(path.slice(folder.length), specifier) ? undefined : says(rule.says);
+  }
+  if (path.startsWith(INSPECTOR_SOURCE)) {
+    const rule = inspectorRule(path, specifier);
+    return rule === undefined ? undefined : says(rule);
   }
   if (path.startsWith(ENGINE_SOURCE)) {
     const rule = engineRule(path.slice(ENGINE_SOURCE.length), path, specifier);
@@ -310,7 +340,7 @@ function nameViolation(path: string): string | undefined {
   const file = path.slice(path.lastIndexOf('/') + 1);
   if (!KEBAB_FILE.test(file)) return `${path}: file names are kebab-case`;
   const word = file
-    .replace(/(\.test)?\.ts$/, '')
+    .replace(/(\.test)?\.tsx?$/, '')
     .split('-')
     .find((part) => FORBIDDEN_WORDS.has(part));
   return word === undefined ? undefined : `${path}: "${word}" says nothing; name what it is`;
@@ -331,8 +361,13 @@ function fullFolders(files: readonly SourceFile[]): string[] {
 /** Returns the circles between files, as `files in a cycle: a -> b -> a`. Type imports count. */
 function fileCycles(files: readonly SourceFile[]): string[] {
   const edges = new Map<string, Set<string>>();
+  const paths = new Set(files.map(({ path }) => path));
+  const fileOf = (path: string, specifier: string) => {
+    const file = resolve(path, specifier);
+    return paths.has(`${file}x`) ? `${file}x` : file;
+  };
   for (const { path, imports } of files)
-    edges.set(path, new Set(imports.filter((specifier) => specifier.startsWith('.')).map((specifier) => resolve(path, specifier))));
+    edges.set(path, new Set(imports.filter((specifier) => specifier.startsWith('.')).map((specifier) => fileOf(path, specifier))));
   return cyclesOf(edges).map((cycle) => `files in a cycle: ${cycle}`);
 }
 

@@ -9,7 +9,12 @@ const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 function sourcesBelow(folder: string): SourceFile[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
     .map((name) => `${folder}/${name.replaceAll('\\', '/')}`)
-    .filter((path) => path.endsWith('.ts') && !path.includes('/node_modules/') && !path.includes('/dist/'))
+    .filter(
+      (path) =>
+        (path.endsWith('.ts') || (path.endsWith('.tsx') && path.startsWith('packages/inspector/'))) &&
+        !path.includes('/node_modules/') &&
+        !path.includes('/dist/'),
+    )
     .map((path) => ({ path, imports: importsOf(readFileSync(join(ROOT, path), 'utf8')) }));
 }
 
@@ -116,6 +121,9 @@ describe('the dependency rule', () => {
     ['the client imports Node', { path: 'packages/client/src/connection/connection.ts', imports: ['node:crypto'] }],
     ['the SDK imports ws outside of its Node file', { path: 'packages/sdk/src/worker.ts', imports: ['ws'] }],
     ['the SDK imports the engine', { path: 'packages/sdk/src/worker.ts', imports: ['@rivulet/engine'] }],
+    ['a page of the inspector imports another page', { path: 'packages/inspector/src/overview/a.tsx', imports: ['../streams/b.js'] }],
+    ['the inspector imports the SDK', { path: 'packages/inspector/src/wire/a.ts', imports: ['@rivulet/sdk'] }],
+    ['a name of a component is not kebab-case', { path: 'packages/inspector/src/parts/SearchBox.tsx', imports: [] }],
     ['a name that is not kebab-case', engine('stream/groupLog.ts')],
     ['a name that says nothing', engine('stream/stream-utils.ts')],
   ])('is broken when %s', (_matter, file) => {
