@@ -1,5 +1,5 @@
 import { LIMITS } from '@rivulet/protocol';
-import { AdminModule } from './admin/admin-module.js';
+import { AdminModule } from './admin/api/admin-module.js';
 import type { Config, StoreConfig } from './config/config.js';
 import { backupOperation } from './control/backup-operation.js';
 import { ControlSocket } from './control/control-socket.js';
@@ -22,9 +22,11 @@ import { HttpModule } from './http/http-module.js';
 import { BoundedLogger } from './logging/bounded-logger.js';
 import { EventCounters } from './logging/event-counters.js';
 import { type Logger, silentLogger } from './logging/logger.js';
+import { RecentLines } from './logging/recent-lines.js';
 import type { EngineParts, EngineStage } from './metrics/engine-parts.js';
 import { type EngineFigures, engineFigures } from './metrics/figures.js';
 import { LoopDelay } from './metrics/loop-delay.js';
+import { Samples } from './metrics/samples.js';
 import { provideTopics } from './pubsub/topics.js';
 import { StateModule } from './state/state-module.js';
 import type { BoundsOf } from './store/bounds.js';
@@ -92,7 +94,8 @@ export interface RunningEngine {
 /** Builds the modules and starts them. It is the only code that knows every room and every backend. Resolves when all ports are bound. */
 export async function startEngine(config: Config, options: EngineOptions = {}): Promise<RunningEngine> {
   const { clock = systemClock } = options;
-  const logger = new BoundedLogger(options.logger ?? silentLogger, clock, LINE_RATES);
+  const recentLines = new RecentLines(clock, { lines: LIMITS.recentLogLines, ofEvent: LIMITS.recentLogLinesOfEvent });
+  const logger = new BoundedLogger(recentLines.tap(options.logger ?? silentLogger), clock, LINE_RATES);
   // The second name is @deprecated.
   const outage = options.outage ?? options.cutOff;
   const engine = new Engine(
@@ -102,6 +105,7 @@ export async function startEngine(config: Config, options: EngineOptions = {}): 
     clock,
     outage,
     options.onStoreLost,
+    recentLines,
   );
   try {
     await engine.start();
@@ -148,6 +152,7 @@ class Engine implements RunningEngine {
     clock: Clock,
     outage: OutageTimes | undefined,
     onStoreLost: (() => void) | undefined,
+    recentLines: RecentLines,
   ) {
     this.#logger = logger;
     const counters = this.#counters;
@@ -190,8 +195,11 @@ class Engine implements RunningEngine {
       channels: this.#channels,
       descriptors,
       loop: new LoopDelay(),
+      samples: new Samples(LIMITS.overviewSamples),
+      clock,
       counters,
       logger,
+      recentLines,
     };
     if (config.admin !== undefined) {
       const isOptional = config.file === undefined;

@@ -125,7 +125,7 @@ export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly
     'reading/changes': ['fanout', 'frames', 'reading/requests', 'session'],
     'reading/events': ['frames', 'leases', 'reading/requests', 'session'],
   },
-  admin: { '.': ['inspector'], inspector: [] },
+  admin: { '.': [], api: ['.', 'inspector'], inspector: [] },
   http: { '.': ['request', 'response', 'routes'], request: [], response: [], routes: ['request'] },
   tools: { '.': [], iii: ['.'] },
   cli: {

@@ -367,6 +367,16 @@ export const LIMITS = {
   /** The rows of one page of the admin listener, and the length of the names in it. */
   adminPageRows: 1_000,
   adminPageChars: 1_048_576,
+  /** The items in one page of the admin listener. */
+  adminItemsBytes: 1_048_576,
+  /** The names or rows that one search of the admin listener reads, and the length of the items that it reads. */
+  adminSearchRows: 10_000,
+  adminSearchChars: 33_554_432,
+  /** The samples that the overview of the admin listener has, one for each second. */
+  overviewSamples: 300,
+  /** The warnings and errors of the log that the admin listener shows, and those of one event. */
+  recentLogLines: 200,
+  recentLogLinesOfEvent: 20,
   /** The longest `timeout_ms` of a call through the admin listener. */
   adminCallMs: 300_000,
   /** The files of the inspector, and their bytes. */

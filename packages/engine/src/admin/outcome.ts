@@ -4,7 +4,7 @@ import type { Call, Caller, Outcome } from '../core/fabric/invocation.js';
 import { type Answer, errorAnswer, textAnswer } from './answer.js';
 
 /** The admin listener as a caller: a trusted one whose pages are small. */
-const PAGING_CALLER: Caller = { workerId: 'admin', version: undefined, maxMessageBytes: 1_048_576 };
+const PAGING_CALLER: Caller = { workerId: 'admin', version: undefined, maxMessageBytes: LIMITS.adminItemsBytes };
 
 /** Milliseconds for a function of the engine itself. */
 const BUILTIN_MS = 30_000;

@@ -27,8 +27,11 @@ export type Row = Readonly<Record<string, unknown>>;
 
 /** Reads `limit` and `after`. Throws `AnswerError`. Other parameters are an error too, because a misspelt one would change the page. */
 export function readPage(query: string): PageQuery {
-  const { limit, after, ...others } = queryParameters(query);
-  refuseOthers(others);
+  return pageQueryOf(readOnly(query, 'limit', 'after'));
+}
+
+/** Returns the page of these parameters. Throws `AnswerError`. */
+export function pageQueryOf({ limit, after }: Readonly<Record<string, string | undefined>>): PageQuery {
   return {
     limit: limit === undefined ? ROWS : readWhole('limit', limit, LIMITS.adminPageRows),
     after: after === undefined || after === '' ? undefined : readAfter(after),
@@ -92,7 +95,7 @@ export function readOnly(query: string, ...names: readonly string[]): Readonly<R
 export interface Selection<T> {
   /** Largest number of entries. */
   readonly limit: number;
-  /** Returns whether an entry comes after the page before. */
+  /** Returns whether an entry belongs to the list, and comes after the page before. */
   readonly isAfter: (entry: T) => boolean;
   readonly compare: (one: T, other: T) => number;
 }

@@ -8,10 +8,13 @@ import type { WorkerSession } from '../core/workers/worker-session.js';
 import type { HttpModule } from '../http/http-module.js';
 import type { BoundedLogger } from '../logging/bounded-logger.js';
 import type { EventCounters } from '../logging/event-counters.js';
+import type { RecentLines } from '../logging/recent-lines.js';
 import type { StreamStore } from '../store/store.js';
 import type { StreamModule } from '../stream/stream-module.js';
+import type { Clock } from '../structures/clock.js';
 import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
 import type { LoopDelay } from './loop-delay.js';
+import type { Samples } from './samples.js';
 
 /** `starting` until all listeners are open. `draining` from the signal to stop. */
 export type EngineStage = 'starting' | 'running' | 'draining';
@@ -39,6 +42,11 @@ export interface EngineParts {
   readonly descriptors: DescriptorReserve;
   /** Runs while the admin listener is open. */
   readonly loop: LoopDelay;
+  /** Figures of the last minutes. They are taken while the admin listener is open. */
+  readonly samples: Samples;
+  readonly clock: Clock;
   readonly counters: EventCounters;
   readonly logger: BoundedLogger;
+  /** The newest warnings of `logger`. */
+  readonly recentLines: RecentLines;
 }

@@ -11,15 +11,25 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 export class LoopDelay {
   readonly seconds = new BucketCounts(SECONDS);
   #timer: NodeJS.Timeout | undefined;
+  #worstMs = 0;
 
   /** Begins to measure. Nothing is measured before, so an engine that nobody watches does no work. */
   start(): void {
     let expected = performance.now() + EVERY_MS;
     this.#timer = setInterval(() => {
       const now = performance.now();
-      this.seconds.observe(Math.max(0, now - expected) / 1_000);
+      const delayMs = Math.max(0, now - expected);
+      this.seconds.observe(delayMs / 1_000);
+      this.#worstMs = Math.max(this.#worstMs, delayMs);
       expected = now + EVERY_MS;
     }, EVERY_MS).unref();
+  }
+
+  /** Returns the longest delay since the last call, in milliseconds. */
+  takeWorst(): number {
+    const worst = this.#worstMs;
+    this.#worstMs = 0;
+    return worst;
   }
 
   stop(): void {

@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { AdminListener } from '../../src/admin/admin-listener.js';
-import { exportRoutes } from '../../src/admin/export-route.js';
+import { exportRoutes } from '../../src/admin/api/export-route.js';
 import { AdminRoutes } from '../../src/admin/routes.js';
 import { adminApi } from '../../src/cli/admin/admin-api.js';
 import { EventCounters } from '../../src/logging/event-counters.js';

@@ -7,7 +7,7 @@ import { LIMITS } from '@rivulet/protocol';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { AdminListener } from '../../src/admin/admin-listener.js';
 import { InspectorFiles } from '../../src/admin/inspector/inspector-files.js';
-import { inspectorRoutes } from '../../src/admin/inspector-routes.js';
+import { inspectorRoutes } from '../../src/admin/api/inspector-routes.js';
 import { AdminRoutes } from '../../src/admin/routes.js';
 import { EventCounters } from '../../src/logging/event-counters.js';
 import { silentLogger } from '../../src/logging/logger.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { adminRoutes } from '../../src/admin/admin-module.js';
+import { adminRoutes } from '../../src/admin/api/admin-module.js';
 import type { EngineParts } from '../../src/metrics/engine-parts.js';
 import { ROOT } from '../config-files.js';
 

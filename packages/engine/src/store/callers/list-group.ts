@@ -15,6 +15,17 @@ export interface ListOptions {
   readonly maxBytes: number;
   /** The bytes above which a page ends that has an item. @default maxBytes */
   readonly fullBytes?: number;
+  /** Chooses items. @default all items */
+  readonly search?: ItemSearch;
+}
+
+/** A search through the items of a group. Its page ends when it has read enough, and may be short or empty then. */
+export interface ItemSearch {
+  readonly wants: (item: StoredItem) => boolean;
+  /** The items that one page reads. */
+  readonly mostItems: number;
+  /** The UTF-16 code units of the items that one page reads. It reads at least one item. */
+  readonly mostChars: number;
 }
 
 export interface Listing {
@@ -71,7 +82,10 @@ class Page {
   readonly #options: ListOptions;
   readonly #position: Position;
   readonly #skipTo: string | undefined;
+  /** The last item that was read. */
   #last: string | undefined;
+  #readItems = 0;
+  #readChars = 0;
   bytes = 2;
 
   constructor(options: ListOptions, position: Position, skipTo: string | undefined) {
@@ -83,16 +97,25 @@ class Page {
 
   /** Adds items to the page. Returns false when it is full. Throws RESULT_TOO_LARGE. */
   take(items: readonly StoredItem[]): boolean {
-    const { row, limit, maxBytes, fullBytes = maxBytes } = this.#options;
+    const { row, limit, maxBytes, fullBytes = maxBytes, search } = this.#options;
     for (const item of items) {
       if (!this.begun) {
         this.begun = item.item === this.#skipTo;
         continue;
       }
       if (this.rows.length === limit) return this.#full();
+      if (search !== undefined) {
+        if (this.#readItems >= search.mostItems || this.#readChars >= search.mostChars) return this.#full();
+        this.#readItems++;
+        this.#readChars += item.data.length;
+        if (!search.wants(item)) {
+          this.#last = item.item;
+          continue;
+        }
+      }
       const text = row(item, this.#position);
       const bytes = this.bytes + Buffer.byteLength(text) + 1;
-      if (bytes > fullBytes + 1 && limit !== undefined && this.#last !== undefined) return this.#full();
+      if (bytes > fullBytes + 1 && limit !== undefined && this.rows.length > 0) return this.#full();
       if (bytes > maxBytes + 1) throw tooLarge(maxBytes);
       this.bytes = bytes;
       this.rows.push(text);

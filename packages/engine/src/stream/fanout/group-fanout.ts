@@ -210,11 +210,15 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
     const lost = this.log.base > from;
     const segments = lost || this.#live.size === 0 ? [] : this.#segments(from);
     let visited = 0;
+    let lagged = 0;
     for (const subscription of this.#live) {
       visited++;
       if (subscription.cursor >= head) continue;
-      if (lost || !deliver(subscription, from, segments)) this.lag(subscription, catchUp);
+      if (!lost && deliver(subscription, from, segments)) continue;
+      lagged++;
+      this.lag(subscription, catchUp);
     }
+    this.counts.bytes += bytesOf(segments) * (visited - lagged);
     if (this.#itemLive !== undefined) visited += this.#flushItems(from, head, lost, catchUp);
     this.#flushed = head;
     return visited;
@@ -263,13 +267,16 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
       const subscriptions = itemLive.get(item);
       if (subscriptions === undefined) continue;
       const segments = lost ? [] : this.#segments(from, { wants: (changed) => changed === item });
+      let delivered = 0;
       for (const subscription of subscriptions) {
         visited++;
         if (subscription.cursor >= head) continue;
         const simple = !lost && subscription.onlyItem === item && subscription.cursor <= from;
         if (simple) subscription.cursor = from;
-        if (!simple || !deliver(subscription, from, segments)) this.lag(subscription, catchUp);
+        if (simple && deliver(subscription, from, segments)) delivered++;
+        else this.lag(subscription, catchUp);
       }
+      this.counts.bytes += bytesOf(segments) * delivered;
     }
     return visited;
   }
@@ -307,6 +314,12 @@ interface Segment {
   readonly frames: Buffer;
   /** The cursor after this segment. */
   readonly cursor: number;
+}
+
+function bytesOf(segments: readonly Segment[]): number {
+  let bytes = 0;
+  for (const { frames } of segments) bytes += frames.length;
+  return bytes;
 }
 
 const WHOLE = { maxBytes: SEGMENT_BYTES } as const;

@@ -15,13 +15,15 @@ export interface StreamCounts {
   visited: number;
   /** Visits of a flush at which the client could not take the changes, so that it catches up later. */
   lagged: number;
+  /** Bytes of the frames that flushes handed to live clients, once for each client. */
+  bytes: number;
 }
 
 /** Name under which all streams count that the configuration does not name. */
 const OTHER_STREAMS = '_other';
 
 export function newStreamCounts(): StreamCounts {
-  return { subscriptions: 0, live: 0, joins: 0, leaves: 0, appended: 0, visited: 0, lagged: 0 };
+  return { subscriptions: 0, live: 0, joins: 0, leaves: 0, appended: 0, visited: 0, lagged: 0, bytes: 0 };
 }
 
 /**

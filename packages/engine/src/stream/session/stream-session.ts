@@ -292,6 +292,11 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
     return this.#sessionId;
   }
 
+  /** The id of the session if somebody has read it. */
+  get knownSessionId(): string | undefined {
+    return this.#sessionId;
+  }
+
   /** Returns whether the session has this id. Makes no id. */
   hasSessionId(id: string): boolean {
     return this.#sessionId === id;

@@ -1,12 +1,12 @@
 import { isJsonObject, isNamespace, type JsonText, namespaceRule, parseJson } from '@rivulet/protocol';
-import { JsonPayload } from '../core/fabric/invocation.js';
-import { queryParameters } from '../http/request/request-target.js';
-import type { EngineParts } from '../metrics/engine-parts.js';
-import type { AdminRequest } from './admin-listener.js';
-import { type Answer, AnswerError, errorAnswer, jsonAnswer, textAnswer } from './answer.js';
-import { callBuiltin, MOST_CALL_MS, outcomeAnswer, resultAnswer } from './outcome.js';
-import { PROCESS, readOnly, readWhole, refuseOthers } from './page.js';
-import type { RouteRow } from './routes.js';
+import { JsonPayload } from '../../core/fabric/invocation.js';
+import { queryParameters } from '../../http/request/request-target.js';
+import type { EngineParts } from '../../metrics/engine-parts.js';
+import type { AdminRequest } from '../admin-listener.js';
+import { type Answer, AnswerError, errorAnswer, jsonAnswer, textAnswer } from '../answer.js';
+import { callBuiltin, MOST_CALL_MS, outcomeAnswer, resultAnswer } from '../outcome.js';
+import { PROCESS, readOnly, readWhole, refuseOthers } from '../page.js';
+import type { RouteRow } from '../routes.js';
 
 const CALL_MS = 30_000;
 const CALL = '/api/call/{function}';

@@ -1,12 +1,12 @@
-import { ENGINE_VERSION } from '../config/engine-version.js';
-import type { EngineParts } from '../metrics/engine-parts.js';
-import { reasonsNotReady } from '../metrics/readiness.js';
-import type { StreamStore } from '../store/store.js';
-import { figuresOf } from '../store/store-figures.js';
-import type { AdminRequest } from './admin-listener.js';
-import { type Answer, AnswerError, jsonAnswer } from './answer.js';
-import { PROCESS, type Row, readOnly } from './page.js';
-import type { RouteRow } from './routes.js';
+import { ENGINE_VERSION } from '../../config/engine-version.js';
+import type { EngineParts } from '../../metrics/engine-parts.js';
+import { reasonsNotReady } from '../../metrics/readiness.js';
+import type { StreamStore } from '../../store/store.js';
+import { figuresOf } from '../../store/store-figures.js';
+import type { AdminRequest } from '../admin-listener.js';
+import { type Answer, AnswerError, jsonAnswer } from '../answer.js';
+import { PROCESS, type Row, readOnly } from '../page.js';
+import type { RouteRow } from '../routes.js';
 
 /** The paths for probes and metrics, and the figures of the engine. `scrape` returns the metrics and their content type. */
 export function engineRoutes(
@@ -54,7 +54,7 @@ function ready(parts: EngineParts, { role, query }: AdminRequest): Answer {
 }
 
 /** Counts of the engine. Nothing here visits each connection or group. */
-function engineRow(parts: EngineParts): Row {
+export function engineRow(parts: EngineParts): Row {
   const { streams, http, workers, fabric, channels, counters, listeners, logger, stores } = parts;
   const reasons = reasonsNotReady(parts);
   return {

@@ -1,7 +1,7 @@
-import type { AdminRequest } from './admin-listener.js';
-import { type Answer, errorAnswer } from './answer.js';
-import { encodingFor, INDEX, type InspectorFiles } from './inspector/inspector-files.js';
-import type { RouteRow } from './routes.js';
+import type { AdminRequest } from '../admin-listener.js';
+import { type Answer, errorAnswer } from '../answer.js';
+import { encodingFor, INDEX, type InspectorFiles } from '../inspector/inspector-files.js';
+import type { RouteRow } from '../routes.js';
 
 /**
  * The policy of the page. It loads, and connects to, nothing but its own origin; `'self'` of `connect-src` includes the WebSocket of

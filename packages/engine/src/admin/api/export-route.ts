@@ -1,10 +1,10 @@
-import type { EngineParts } from '../metrics/engine-parts.js';
-import { dumpOf } from '../store/shared/dump.js';
-import { dumpText } from '../store/shared/dump-lines.js';
-import type { AdminRequest } from './admin-listener.js';
-import { type Answer, AnswerError } from './answer.js';
-import { readOnly } from './page.js';
-import type { RouteRow } from './routes.js';
+import type { EngineParts } from '../../metrics/engine-parts.js';
+import { dumpOf } from '../../store/shared/dump.js';
+import { dumpText } from '../../store/shared/dump-lines.js';
+import type { AdminRequest } from '../admin-listener.js';
+import { type Answer, AnswerError } from '../answer.js';
+import { readOnly } from '../page.js';
+import type { RouteRow } from '../routes.js';
 
 const EXPORT = '/api/stores/{store}/export';
 

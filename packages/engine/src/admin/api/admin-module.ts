@@ -1,19 +1,20 @@
 import { join } from 'node:path';
-import type { AdminConfig } from '../config/config.js';
-import { packageFolder } from '../config/package-folder.js';
-import type { Logger } from '../logging/logger.js';
-import type { EngineParts } from '../metrics/engine-parts.js';
-import { METRICS } from '../metrics/metrics.js';
-import type { Clock } from '../structures/clock.js';
-import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
-import { ListenError } from '../transport/listener.js';
-import { AdminListener } from './admin-listener.js';
+import type { AdminConfig } from '../../config/config.js';
+import { packageFolder } from '../../config/package-folder.js';
+import type { Logger } from '../../logging/logger.js';
+import type { EngineParts } from '../../metrics/engine-parts.js';
+import { METRICS } from '../../metrics/metrics.js';
+import type { Clock } from '../../structures/clock.js';
+import type { DescriptorReserve } from '../../transport/admission/descriptor-reserve.js';
+import { ListenError } from '../../transport/listener.js';
+import { AdminListener } from '../admin-listener.js';
+import { InspectorFiles } from '../inspector/inspector-files.js';
+import { AdminRoutes, type RouteRow } from '../routes.js';
 import { engineRoutes } from './engine-routes.js';
 import { exportRoutes } from './export-route.js';
-import { InspectorFiles } from './inspector/inspector-files.js';
 import { inspectorRoutes } from './inspector-routes.js';
 import { listRoutes } from './list-routes.js';
-import { AdminRoutes, type RouteRow } from './routes.js';
+import { overviewRoutes } from './overview-routes.js';
 import { writeRoutes } from './write-routes.js';
 
 export interface AdminModuleOptions {
@@ -30,7 +31,14 @@ type Scraped = { readonly text: string; readonly type: string };
 
 /** Returns all paths of the listener, in the order of docs/admin.md. */
 export function adminRoutes(parts: EngineParts, scrape: () => Promise<Scraped>, files = builtInspector()): readonly RouteRow[] {
-  return [...inspectorRoutes(files), ...engineRoutes(parts, scrape), ...listRoutes(parts), ...exportRoutes(parts), ...writeRoutes(parts)];
+  return [
+    ...inspectorRoutes(files),
+    ...engineRoutes(parts, scrape),
+    ...overviewRoutes(parts),
+    ...listRoutes(parts),
+    ...exportRoutes(parts),
+    ...writeRoutes(parts),
+  ];
 }
 
 /** Returns the files of the inspector that the build puts into the engine package. */
@@ -55,12 +63,13 @@ export class AdminModule {
   async open(): Promise<{ readonly host: string; readonly port: number } | undefined> {
     const { isOptional, logger, parts } = this.#options;
     // Only an engine with this listener loads the library of metrics, which measures from now on.
-    const { Scrape } = await import('../metrics/scrape.js');
+    const { Scrape } = await import('../../metrics/scrape.js');
     const scrape = new Scrape(parts, METRICS);
     this.#scrape = () => scrape.text();
     try {
       const address = await this.#listener.listen();
       parts.loop.start();
+      parts.samples.start(parts);
       return address;
     } catch (error) {
       if (!isOptional || !(error instanceof ListenError) || error.code !== 'EADDRINUSE') throw error;
@@ -74,6 +83,7 @@ export class AdminModule {
 
   close(): Promise<void> {
     this.#options.parts.loop.stop();
+    this.#options.parts.samples.stop();
     return this.#listener.close();
   }
 }
