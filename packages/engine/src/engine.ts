@@ -21,8 +21,8 @@ import type { WorkerSession } from './core/workers/worker-session.js';
 import { HttpModule } from './http/http-module.js';
 import { BoundedLogger } from './logging/bounded-logger.js';
 import { EventCounters } from './logging/event-counters.js';
+import { LogMemory } from './logging/log-memory.js';
 import { type Logger, silentLogger } from './logging/logger.js';
-import { RecentLines } from './logging/recent-lines.js';
 import type { EngineParts, EngineStage } from './metrics/engine-parts.js';
 import { type EngineFigures, engineFigures } from './metrics/figures.js';
 import { LoopDelay } from './metrics/loop-delay.js';
@@ -94,8 +94,8 @@ export interface RunningEngine {
 /** Builds the modules and starts them. It is the only code that knows every room and every backend. Resolves when all ports are bound. */
 export async function startEngine(config: Config, options: EngineOptions = {}): Promise<RunningEngine> {
   const { clock = systemClock } = options;
-  const recentLines = new RecentLines(clock, { lines: LIMITS.recentLogLines, ofEvent: LIMITS.recentLogLinesOfEvent });
-  const logger = new BoundedLogger(recentLines.tap(options.logger ?? silentLogger), clock, LINE_RATES);
+  const logMemory = new LogMemory(clock, { all: LIMITS.recentLogLines, ofEvent: LIMITS.recentLogLinesOfEvent });
+  const logger = new BoundedLogger(logMemory.tap(options.logger ?? silentLogger), clock, LINE_RATES);
   // The second name is @deprecated.
   const outage = options.outage ?? options.cutOff;
   const engine = new Engine(
@@ -105,7 +105,7 @@ export async function startEngine(config: Config, options: EngineOptions = {}): 
     clock,
     outage,
     options.onStoreLost,
-    recentLines,
+    logMemory,
   );
   try {
     await engine.start();
@@ -152,7 +152,7 @@ class Engine implements RunningEngine {
     clock: Clock,
     outage: OutageTimes | undefined,
     onStoreLost: (() => void) | undefined,
-    recentLines: RecentLines,
+    logMemory: LogMemory,
   ) {
     this.#logger = logger;
     const counters = this.#counters;
@@ -199,12 +199,9 @@ class Engine implements RunningEngine {
       clock,
       counters,
       logger,
-      recentLines,
+      logMemory,
     };
-    if (config.admin !== undefined) {
-      const isOptional = config.file === undefined;
-      this.#admin = new AdminModule({ config: config.admin, isOptional, parts: this.#parts, clock, logger, descriptors });
-    }
+    this.#admin = adminOf(config, this.#parts);
   }
 
   async start(): Promise<void> {
@@ -267,6 +264,12 @@ class Engine implements RunningEngine {
     this.#logger.close();
     for (const each of closed) if (each.status === 'rejected') throw each.reason;
   }
+}
+
+/** Returns the admin listener of an engine with these parts; `undefined` when the configuration has none. */
+function adminOf({ admin, file }: Config, parts: EngineParts): AdminModule | undefined {
+  const { clock, logger, descriptors } = parts;
+  return admin && new AdminModule({ config: admin, isOptional: file === undefined, parts, clock, logger, descriptors });
 }
 
 /** Returns the spans of the engine; `undefined` when no SDK of OpenTelemetry is registered. */

@@ -8,7 +8,7 @@ import type { WorkerSession } from '../core/workers/worker-session.js';
 import type { HttpModule } from '../http/http-module.js';
 import type { BoundedLogger } from '../logging/bounded-logger.js';
 import type { EventCounters } from '../logging/event-counters.js';
-import type { RecentLines } from '../logging/recent-lines.js';
+import type { LogMemory } from '../logging/log-memory.js';
 import type { StreamStore } from '../store/store.js';
 import type { StreamModule } from '../stream/stream-module.js';
 import type { Clock } from '../structures/clock.js';
@@ -48,5 +48,5 @@ export interface EngineParts {
   readonly counters: EventCounters;
   readonly logger: BoundedLogger;
   /** The newest warnings of `logger`. */
-  readonly recentLines: RecentLines;
+  readonly logMemory: LogMemory;
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../structures/clock.js';
 import type { LoopDelay } from './loop-delay.js';
 
 /** Milliseconds between two samples. */
-export const SAMPLE_MS = 1_000;
+const SAMPLE_MS = 1_000;
 /** Sessions whose unsent bytes are read for one sample. With more sessions, a sum takes several samples. */
 const SESSIONS_AT_ONCE = 2_048;
 

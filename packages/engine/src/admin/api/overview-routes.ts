@@ -1,4 +1,4 @@
-import type { EventTimes, RecentLine } from '../../logging/recent-lines.js';
+import type { EventTimes, RecentLine } from '../../logging/log-memory.js';
 import type { EngineParts } from '../../metrics/engine-parts.js';
 import { LIMIT_EVENTS } from '../../metrics/limit-events.js';
 import { systemClock } from '../../structures/clock.js';
@@ -36,10 +36,10 @@ function overview(parts: EngineParts, { query, role }: AdminRequest): Answer {
 }
 
 /** The limits that were reached since the start, the latest first. */
-async function limitsHit({ recentLines }: EngineParts, { query }: AdminRequest): Promise<Answer> {
+async function limitsHit({ logMemory }: EngineParts, { query }: AdminRequest): Promise<Answer> {
   readOnly(query);
   const hits = Object.keys(LIMIT_EVENTS).flatMap((event) => {
-    const times = recentLines.timesOf(event);
+    const times = logMemory.timesOf(event);
     return times === undefined ? [] : [{ event, times }];
   });
   const page = new PageWriter(TURNS);
@@ -56,11 +56,11 @@ function limitRow({ event, times: { times, lastMs } }: { readonly event: string;
 }
 
 /** The newest warnings and errors of the log, the newest first. */
-async function warnings({ recentLines }: EngineParts, { query }: AdminRequest): Promise<Answer> {
+async function warnings({ logMemory }: EngineParts, { query }: AdminRequest): Promise<Answer> {
   const { limit, after } = readPage(query);
   const page = new PageWriter(TURNS);
   let last = 0;
-  for (const line of recentLines.before(after === undefined ? undefined : readNumber('after', after))) {
+  for (const line of logMemory.before(after === undefined ? undefined : readNumber('after', after))) {
     if (page.count >= limit) return page.answer(String(last));
     await page.add(line, warningRow);
     last = line.number;

@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { BoundedLogger } from '../../src/logging/bounded-logger.js';
+import { LogMemory } from '../../src/logging/log-memory.js';
 import { type LogFields, silentLogger } from '../../src/logging/logger.js';
-import { RecentLines } from '../../src/logging/recent-lines.js';
 import { LIMIT_EVENTS } from '../../src/metrics/limit-events.js';
 import { ROOT } from '../config-files.js';
 
-function recent(bounds = { lines: 5, ofEvent: 2 }) {
+function recent(bounds = { all: 5, ofEvent: 2 }) {
   const time = { now: 1_000 };
   const written: [string, LogFields | undefined][] = [];
-  const lines = new RecentLines({ now: () => time.now++ }, bounds);
+  const lines = new LogMemory({ now: () => time.now++ }, bounds);
   const note = (event: string, fields?: LogFields) => void written.push([event, fields]);
   const logger = lines.tap({ ...silentLogger, info: note, warn: note, error: note });
   return { lines, logger, written, events: () => Array.from(lines.before(), ({ event }) => event) };
@@ -69,6 +69,7 @@ it('keeps fields that JSON can carry, and no more of them than a bound', () => {
 
 /** Events that limits.md names, and that also report other causes or are no warnings. */
 const OTHER_CAUSES = [
+  'admin_request_failed',
   'auth_refused',
   'auth_undecided',
   'call_position_unknown',

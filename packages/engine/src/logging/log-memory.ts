@@ -1,7 +1,7 @@
 import type { Clock } from '../structures/clock.js';
 import type { LogFields, Logger } from './logger.js';
 
-/** A field of a kept line. Texts are cut. */
+/** A field of a line in memory. Texts are cut. */
 export type KeptValue = string | number | boolean | null;
 
 /** A line of level warn or error. */
@@ -21,10 +21,10 @@ export interface EventTimes {
   readonly lastMs: number;
 }
 
-export interface RecentLinesBounds {
-  /** Lines of all events. */
-  readonly lines: number;
-  /** Lines of one event, so that an event which repeats displaces no other. */
+export interface LogMemoryBounds {
+  /** Largest number of kept lines. */
+  readonly all: number;
+  /** Largest number of one event, so that an event which repeats displaces no other. */
   readonly ofEvent: number;
 }
 
@@ -34,17 +34,17 @@ const FIELDS = 16;
 const FIELD_CHARS = 256;
 
 /** Keeps the newest warnings and errors of the log in memory, and counts all events. It keeps no more of a line than the log has. */
-export class RecentLines {
+export class LogMemory {
   readonly #clock: Pick<Clock, 'now'>;
-  readonly #bounds: RecentLinesBounds;
+  readonly #bounds: LogMemoryBounds;
   /** The oldest line comes first. */
-  readonly #lines: RecentLine[] = [];
+  readonly #kept: RecentLine[] = [];
   /** Number of kept lines of each event. */
-  readonly #kept = new Map<string, number>();
+  readonly #keptOf = new Map<string, number>();
   readonly #events = new Map<string, { times: number; lastMs: number }>();
   #number = 0;
 
-  constructor(clock: Pick<Clock, 'now'>, bounds: RecentLinesBounds) {
+  constructor(clock: Pick<Clock, 'now'>, bounds: LogMemoryBounds) {
     this.#clock = clock;
     this.#bounds = bounds;
   }
@@ -66,7 +66,7 @@ export class RecentLines {
 
   /** Yields the lines before this number, the newest first. */
   *before(number = Number.POSITIVE_INFINITY): IterableIterator<RecentLine> {
-    for (const line of this.#lines.toReversed()) if (line.number < number) yield line;
+    for (const line of this.#kept.toReversed()) if (line.number < number) yield line;
   }
 
   /** Returns how often an event was logged since the start; `undefined` when it never was. */
@@ -98,18 +98,18 @@ export class RecentLines {
   }
 
   #keep(line: RecentLine): void {
-    const kept = this.#kept.get(line.event) ?? 0;
-    this.#lines.push(line);
-    this.#kept.set(line.event, kept + 1);
-    if (kept >= this.#bounds.ofEvent) this.#drop(this.#lines.findIndex(({ event }) => event === line.event));
-    else if (this.#lines.length > this.#bounds.lines) this.#drop(0);
+    const kept = this.#keptOf.get(line.event) ?? 0;
+    this.#kept.push(line);
+    this.#keptOf.set(line.event, kept + 1);
+    if (kept >= this.#bounds.ofEvent) this.#drop(this.#kept.findIndex(({ event }) => event === line.event));
+    else if (this.#kept.length > this.#bounds.all) this.#drop(0);
   }
 
   #drop(index: number): void {
-    for (const { event } of this.#lines.splice(index, 1)) {
-      const kept = (this.#kept.get(event) ?? 1) - 1;
-      if (kept === 0) this.#kept.delete(event);
-      else this.#kept.set(event, kept);
+    for (const { event } of this.#kept.splice(index, 1)) {
+      const kept = (this.#keptOf.get(event) ?? 1) - 1;
+      if (kept === 0) this.#keptOf.delete(event);
+      else this.#keptOf.set(event, kept);
     }
   }
 }
