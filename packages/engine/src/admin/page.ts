@@ -60,6 +60,7 @@ function readAfter(after: string): string {
 export class PageWriter {
   readonly #turns: TurnBudget;
   readonly #rows: string[] = [];
+  #chars = 0;
 
   constructor(turns: TurnBudget) {
     this.#turns = turns;
@@ -69,9 +70,16 @@ export class PageWriter {
     return this.#rows.length;
   }
 
+  /** UTF-16 code units of the rows. */
+  get chars(): number {
+    return this.#chars;
+  }
+
   async add<T>(entry: T, rowOf: (entry: T) => Row): Promise<void> {
     await this.#turns.free(LIST_MS);
-    this.#rows.push(JSON.stringify({ process: PROCESS, ...rowOf(entry) }));
+    const row = JSON.stringify({ process: PROCESS, ...rowOf(entry) });
+    this.#chars += row.length;
+    this.#rows.push(row);
   }
 
   async addAll<T>(entries: readonly T[], rowOf: (entry: T) => Row): Promise<void> {

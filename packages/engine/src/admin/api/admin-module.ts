@@ -12,6 +12,7 @@ import { InspectorFiles } from '../inspector/inspector-files.js';
 import { AdminRoutes, type RouteRow } from '../routes.js';
 import { engineRoutes } from './engine-routes.js';
 import { exportRoutes } from './export-route.js';
+import { groupRoutes } from './group-routes.js';
 import { inspectorRoutes } from './inspector-routes.js';
 import { listRoutes } from './list-routes.js';
 import { overviewRoutes } from './overview-routes.js';
@@ -36,6 +37,7 @@ export function adminRoutes(parts: EngineParts, scrape: () => Promise<Scraped>, 
     ...engineRoutes(parts, scrape),
     ...overviewRoutes(parts),
     ...listRoutes(parts),
+    ...groupRoutes(parts),
     ...exportRoutes(parts),
     ...writeRoutes(parts),
   ];

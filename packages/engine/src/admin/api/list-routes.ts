@@ -61,8 +61,8 @@ async function listGroups({ streams }: EngineParts, { query, parameters }: Admin
   if (streams === undefined) return page.answer();
   const { names, next } = await pageOfNames((bounds) => streams.store.groupsPage(stream, bounds), search, TURNS);
   await page.addAll(names, (group) => {
-    const { subscriptions = 0, logChanges = 0, logBytes = 0 } = streams.hub.watched(stream, group) ?? {};
-    return { stream, group, subscriptions, log_changes: logChanges, log_bytes: logBytes };
+    const fanout = streams.hub.fanout({ stream, group });
+    return { stream, group, subscriptions: fanout?.size ?? 0, log_changes: fanout?.log.length ?? 0, log_bytes: fanout?.log.bytes ?? 0 };
   });
   return page.answer(next);
 }

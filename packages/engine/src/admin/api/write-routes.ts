@@ -7,6 +7,7 @@ import { type Answer, AnswerError, errorAnswer, jsonAnswer, textAnswer } from '.
 import { callBuiltin, MOST_CALL_MS, outcomeAnswer, resultAnswer } from '../outcome.js';
 import { PROCESS, readOnly, readWhole, refuseOthers } from '../page.js';
 import type { RouteRow } from '../routes.js';
+import { GROUP, sendPayload } from './group-routes.js';
 
 const CALL_MS = 30_000;
 const CALL = '/api/call/{function}';
@@ -27,6 +28,7 @@ export function writeRoutes(parts: EngineParts): readonly RouteRow[] {
     { method: 'GET', path: ITEM, need: 'viewer', handle: (request) => getItem(parts, request) },
     write('PUT', ITEM, (request) => setItem(parts, request)),
     write('DELETE', ITEM, (request) => itemCall(parts, request, 'stream::delete', undefined)),
+    write('POST', `${GROUP}/send`, (request) => send(parts, request)),
     write('POST', CALL, (request) => callFunction(parts, request)),
     write('POST', '/api/sessions/disconnect', (request) => disconnect(parts, request)),
   ];
@@ -73,6 +75,13 @@ function itemCall(
   const place = JSON.stringify({ stream_name: stream, group_id: group, item_id: item });
   const payload = JsonPayload.ofText(data === undefined ? place : `${place.slice(0, -1)},"data":${data}}`);
   return callBuiltin(fabric, { functionId, payload, inexactNumbers: body.inexact }, answer);
+}
+
+/** Publishes an event. The engine keeps no value of it. */
+function send({ fabric }: EngineParts, request: AdminRequest): Promise<Answer> {
+  readOnly(request.query);
+  const payload = sendPayload(request);
+  return callBuiltin(fabric, { functionId: 'stream::send', payload, inexactNumbers: request.body.inexact }, resultAnswer('result'));
 }
 
 async function callFunction(parts: EngineParts, request: AdminRequest): Promise<Answer> {

@@ -1,5 +1,13 @@
 import { FrameBlocks } from '../frames/frame-blocks.js';
 
+/** One change of a log. */
+export interface LogEntry {
+  readonly offset: number;
+  readonly item: string | undefined;
+  /** The change as a finished WebSocket frame. */
+  readonly frame: Buffer;
+}
+
 /**
  * The last changes of one group as finished WebSocket frames, in offset order and without holes. Live subscribers share a batch of it, and
  * a lagging one catches up exactly. A change that has left the log is not lost, because the store has the item.
@@ -121,6 +129,13 @@ export class GroupLog {
       bytes += frame.length;
     }
     return { frames: joinFrames(chosen), cursor: at };
+  }
+
+  /** Returns the change at an offset; `undefined` when the log does not have it. */
+  entry(offset: number): LogEntry | undefined {
+    const index = offset - this.#zero - 1;
+    const frame = index >= this.#start ? this.#frames[index] : undefined;
+    return frame === undefined ? undefined : { offset, item: this.#items[index], frame };
   }
 
   /** Returns the items that changed after `from`, each once. */

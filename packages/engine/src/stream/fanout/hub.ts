@@ -132,14 +132,9 @@ export class Hub {
     return this.#groups.get(stream, group) !== undefined;
   }
 
-  /** Returns the figures of a watched group for operators; `undefined` while nobody watches it. */
-  watched(
-    stream: string,
-    group: string,
-  ): { readonly subscriptions: number; readonly logChanges: number; readonly logBytes: number } | undefined {
-    const fanout = this.#groups.get(stream, group);
-    if (fanout === undefined) return undefined;
-    return { subscriptions: fanout.size, logChanges: fanout.log.length, logBytes: fanout.log.bytes };
+  /** Returns the fan-out of a group for operators, who only read it; `undefined` while nobody watches the group. */
+  fanout({ stream, group }: GroupRef): Readonly<GroupFanout<Subscription>> | undefined {
+    return this.#groups.get(stream, group);
   }
 
   /** Appends a durable change. Changes of a group must come in the order of its history. `text`: the frame as JSON. */
