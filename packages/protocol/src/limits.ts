@@ -372,6 +372,8 @@ export const LIMITS = {
   /** The names or rows that one search of the admin listener reads, and the length of the items that it reads. */
   adminSearchRows: 10_000,
   adminSearchChars: 33_554_432,
+  /** One schema or config that the admin listener shows. */
+  adminSchemaChars: 65_536,
   /** The samples that the overview of the admin listener has, one for each second. */
   overviewSamples: 300,
   /** The warnings and errors of the log that the admin listener shows, and those of one event. */

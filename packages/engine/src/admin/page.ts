@@ -86,10 +86,11 @@ export class PageWriter {
     for (const entry of entries) await this.add(entry, rowOf);
   }
 
-  /** Returns the page. `next` is absent at the end of the list. */
-  answer(next?: string): Answer {
+  /** Returns the page. `next` is absent at the end of the list. `beside` has further members of the answer. */
+  answer(next?: string, beside: Row = {}): Answer {
     const end = next === undefined ? '' : `,"next":${JSON.stringify(next)}`;
-    return textAnswer(200, `{"rows":[${this.#rows.join(',')}]${end}}`);
+    const others = Object.entries(beside).map(([name, value]) => `,${JSON.stringify(name)}:${JSON.stringify(value)}`);
+    return textAnswer(200, `{"rows":[${this.#rows.join(',')}]${end}${others.join('')}}`);
   }
 }
 

@@ -17,10 +17,10 @@ export interface SearchQuery extends PageQuery {
   readonly matches: Matches | undefined;
 }
 
-/** Reads `limit`, `after` and `search`. Throws `AnswerError`. */
-export function readSearch(query: string): SearchQuery {
-  const { limit, after, search } = readOnly(query, 'limit', 'after', 'search');
-  const page = pageQueryOf({ limit, after });
+/** Reads `limit`, `after` and `search`, and `worker` where a list takes it. Throws `AnswerError`. */
+export function readSearch(query: string, ...more: readonly 'worker'[]): SearchQuery & { readonly worker: string | undefined } {
+  const { limit, after, search, worker } = readOnly(query, 'limit', 'after', 'search', ...more);
+  const page = { ...pageQueryOf({ limit, after }), worker };
   if (search === undefined || search === '') return { ...page, matches: undefined };
   if (search.length > MOST_CHARS) throw new AnswerError(400, 'INVALID_ARGUMENTS', `search may have ${MOST_CHARS} characters`);
   const wanted = search.toLowerCase();

@@ -16,6 +16,8 @@ import { groupRoutes } from './group-routes.js';
 import { inspectorRoutes } from './inspector-routes.js';
 import { listRoutes } from './list-routes.js';
 import { overviewRoutes } from './overview-routes.js';
+import { sessionRoutes } from './session-routes.js';
+import { workRoutes } from './work-routes.js';
 import { writeRoutes } from './write-routes.js';
 
 export interface AdminModuleOptions {
@@ -38,6 +40,8 @@ export function adminRoutes(parts: EngineParts, scrape: () => Promise<Scraped>, 
     ...overviewRoutes(parts),
     ...listRoutes(parts),
     ...groupRoutes(parts),
+    ...sessionRoutes(parts),
+    ...workRoutes(parts),
     ...exportRoutes(parts),
     ...writeRoutes(parts),
   ];

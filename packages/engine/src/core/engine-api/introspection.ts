@@ -1,4 +1,5 @@
 import { isJsonObject } from '@rivulet/protocol';
+import { jsonWithin } from '../builtins/json-within.js';
 import type { TriggerBinding } from '../fabric/fabric.js';
 import type { FunctionFabric } from '../fabric/function-fabric.js';
 import { type Builtin, DEFAULT_NAMESPACE, namespaceOf, type Registration } from '../fabric/function-registry.js';
@@ -6,6 +7,10 @@ import type { Caller } from '../fabric/invocation.js';
 import type { TriggerType } from '../fabric/trigger-registry.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
 import type { WorkerSession } from '../workers/worker-session.js';
+
+/** Characters of the summary of a config. A config with more than `SUMMED_CHARS` has its keys there. */
+const SUMMARY_CHARS = 120;
+const SUMMED_CHARS = 65_536;
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -46,14 +51,22 @@ export class Introspection {
       .map((entry) => this.#functionRow(entry));
   }
 
-  /** Returns the rows of these functions. */
-  functionRows(entries: readonly (Registration | Builtin)[]): Row[] {
-    return entries.map((entry) => this.#functionRow(entry));
+  /** Returns the name of the worker that serves a function, or `engine`. */
+  workerNameOf(entry: Registration | Builtin): string {
+    return 'owner' in entry ? this.#workerName(entry.owner.workerId, entry.id) : 'engine';
   }
 
-  /** Returns the rows of these bindings. */
-  bindingRows(bindings: readonly TriggerBinding[]): Row[] {
-    return bindings.map((binding) => this.#bindingRow(binding));
+  /** Returns the name of the worker that registered a binding, or `engine`. */
+  workerNameOfBinding({ workerId, functionId }: TriggerBinding): string {
+    return workerId === undefined ? 'engine' : this.#workerName(workerId, functionId);
+  }
+
+  /** Returns the schemas and the metadata of a function. */
+  schemasOf(entry: Registration | Builtin): { readonly request: unknown; readonly response: unknown; readonly metadata: unknown } {
+    if ('owner' in entry)
+      return { request: entry.requestFormat ?? null, response: entry.responseFormat ?? null, metadata: entry.metadata ?? null };
+    const { contract } = entry;
+    return { request: contract?.requestSchema ?? null, response: contract?.responseSchema ?? null, metadata: null };
   }
 
   /**
@@ -129,31 +142,28 @@ export class Introspection {
   }
 
   /** Returns the beginning of a config as text. It is kept, because a config may be long and never changes. */
-  #summaryOf(binding: TriggerBinding): string {
+  summaryOf(binding: TriggerBinding): string {
     let summary = this.#summaries.get(binding);
     if (summary === undefined) {
       // The copy does not keep the whole text in memory.
-      summary = Buffer.from(JSON.stringify(binding.config).slice(0, 120)).toString();
+      summary = Buffer.from((jsonWithin(binding.config, SUMMED_CHARS) ?? keysOf(binding.config)).slice(0, SUMMARY_CHARS)).toString();
       this.#summaries.set(binding, summary);
     }
     return summary;
   }
 
   #functionRow(entry: Registration | Builtin): Row {
-    const registration = 'owner' in entry ? entry : undefined;
-    const contract = 'owner' in entry ? undefined : entry.contract;
-    const request = registration?.requestFormat ?? contract?.requestSchema ?? null;
-    const response = registration?.responseFormat ?? contract?.responseSchema ?? null;
+    const { request, response, metadata } = this.schemasOf(entry);
     return {
       function_id: entry.id,
       namespace: namespaceOf(entry),
-      worker_name: registration === undefined ? 'engine' : this.#workerName(registration.owner.workerId, entry.id),
+      worker_name: this.workerNameOf(entry),
       description: entry.description,
       request_schema: request,
       response_schema: response,
       request_format: request,
       response_format: response,
-      metadata: registration?.metadata ?? null,
+      metadata,
     };
   }
 
@@ -174,10 +184,10 @@ export class Introspection {
       trigger_type: binding.type,
       function_id: binding.functionId,
       namespace: binding.namespace ?? DEFAULT_NAMESPACE,
-      worker_name: binding.workerId === undefined ? 'engine' : this.#workerName(binding.workerId, binding.functionId),
+      worker_name: this.workerNameOfBinding(binding),
       state: this.#fabric.triggers.waits(binding.id) ? 'waiting' : 'live',
       config: binding.config,
-      config_summary: this.#summaryOf(binding),
+      config_summary: this.summaryOf(binding),
       ...(binding.metadata === undefined ? {} : { metadata: binding.metadata }),
     };
   }
@@ -190,6 +200,11 @@ export class Introspection {
   #elsewhere(id: string, namespace: string | undefined): Registration | undefined {
     return namespace === undefined ? this.#fabric.functions.find(id, this.#fabric.functions.newestNamespace(id)) : undefined;
   }
+}
+
+function keysOf(config: object): string {
+  const keys = Object.keys(config).slice(0, SUMMARY_CHARS);
+  return `{${keys.map((key) => `${JSON.stringify(key.slice(0, SUMMARY_CHARS))}:…`).join(',')}}`;
 }
 
 function isInternal(entry: Registration | Builtin): boolean {

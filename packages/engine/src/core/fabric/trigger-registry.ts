@@ -133,6 +133,11 @@ export class TriggerRegistry {
     for (const { binding } of this.#entries.values()) yield binding;
   }
 
+  /** Returns what an operator can do about a type that the engine does not provide now; `undefined` for a type of a worker. */
+  remedyOf(type: string): string | undefined {
+    return REMEDIES.get(type);
+  }
+
   /** Returns whether a binding waits for a provider. */
   waits(id: string): boolean {
     const entry = this.#entries.get(id);

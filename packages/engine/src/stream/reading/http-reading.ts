@@ -10,7 +10,7 @@ import { UnsentBodies } from '../../transport/plain/unsent-bodies.js';
 import type { Hub } from '../fanout/hub.js';
 import { withoutPrefix } from '../session/upgrade-target.js';
 import type { ChangeAnswer } from './changes/change-read.js';
-import type { ChangeReads } from './changes/change-reads.js';
+import type { ChangeReads, OpenRead } from './changes/change-reads.js';
 import type { EventQuery, EventStreams } from './events/event-streams.js';
 import { type Answer, type AnswerTo, errorAnswer, failureAnswer, hasLeft, send, sendPreflight } from './requests/answer.js';
 import type { GroupPages } from './requests/group-page.js';
@@ -59,6 +59,11 @@ export class HttpReading {
   constructor(deps: HttpReadingDeps) {
     this.#deps = deps;
     this.#unsent = new UnsentBodies(LIMITS.readUnsentBytes, deps.clock);
+  }
+
+  /** Yields the reads of changes that have not ended, for operators. */
+  openReads(): Iterable<OpenRead> {
+    return this.#deps.changes.open();
   }
 
   /** Answers a plain request. Returns false when its path or method is not for reading. */

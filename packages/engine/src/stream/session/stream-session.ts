@@ -4,6 +4,7 @@ import type { TokenGrants } from '../../core/jwt/token-grants.js';
 import type { Expiring } from '../../core/revocation/expiry-watch.js';
 import type { Revocable } from '../../core/revocation/session-directory.js';
 import type { GroupRef } from '../../store/store.js';
+import { systemClock } from '../../structures/clock.js';
 import type { ConnectionOwner } from '../../transport/connection.js';
 import type { InboundMeter } from '../../transport/inbound-meter.js';
 import type { PageAccess } from '../calls/page-caller.js';
@@ -35,6 +36,8 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
   static #opened = 0;
   /** Grows from one session of this process to the next. Lists of sessions go on after a number. */
   readonly number = ++StreamSession.#opened;
+  /** Unix milliseconds. */
+  readonly connectedAtMs = systemClock.now();
   readonly meter: InboundMeter | undefined;
   readonly #context: StreamSessionContext;
   readonly #connection: SessionConnection;
@@ -157,6 +160,11 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
   /** Whether the client is position-aware. */
   get positions(): boolean {
     return this.#socket.positions;
+  }
+
+  /** The joins with their subscription ids, in their order. */
+  joins(): Iterable<readonly [id: string, membership: Membership]> {
+    return this.#memberships?.entries() ?? [];
   }
 
   /** Number of memberships. */
@@ -284,6 +292,11 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
 
   get identity(): string | undefined {
     return this.#allowed.identity;
+  }
+
+  /** Unix milliseconds at which the access ends; `undefined` when it does not. */
+  get expiresAtMs(): number | undefined {
+    return this.#allowed.expiresAtMs;
   }
 
   /** Id of the session for operators. It is made at the first read. */

@@ -1,7 +1,7 @@
 import { type CloseName, formatPosition, LIMITS, type Since } from '@rivulet/protocol';
 import { type Clock, type ClockTimer, type ClockTimers, systemClock, timersOf } from '../../../structures/clock.js';
 import type { Hub } from '../../fanout/hub.js';
-import type { Membership } from '../../fanout/subscription.js';
+import type { Membership, Subscription } from '../../fanout/subscription.js';
 import { advance, type GroupState, stateAt } from '../../frames/group-state.js';
 import { controlOf, factsOf, framesOf, isOfGroup, type MessageFacts, tailOf } from '../../frames/wire-frames.js';
 import { type SessionOutlet, SessionSocket, type SessionSocketDeps } from '../../session/session-socket.js';
@@ -47,6 +47,11 @@ const END = Buffer.from(']}');
  *                                                  └─► whole, nothing new ──► waiting ──► a flush, or the time is over ──► ended
  */
 export class ChangeRead implements SessionOutlet {
+  static #begun = 0;
+  /** Grows from one read of this process to the next. Lists of reads go on after a number. */
+  readonly number = ++ChangeRead.#begun;
+  /** Unix milliseconds. */
+  readonly beganAtMs = systemClock.now();
   readonly remoteAddress: string;
   readonly #options: ChangeReadOptions;
   readonly #socket: SessionSocket;
@@ -92,8 +97,16 @@ export class ChangeRead implements SessionOutlet {
   }
 
   /** Whether the read has everything and waits for a change. */
-  get #isWaiting(): boolean {
+  get isWaiting(): boolean {
     return this.#mode !== undefined && this.#isWhole && this.#count === 0;
+  }
+
+  get ref(): ReadRef {
+    return this.#options.ref;
+  }
+
+  get subscription(): Subscription {
+    return this.#membership.subscription;
   }
 
   /** Ends the read with an error. */
@@ -242,7 +255,7 @@ export class ChangeRead implements SessionOutlet {
   }
 
   #timeOut(): void {
-    if (this.#isWaiting) return this.#end(() => this.#options.endOfWait ?? this.#answerNow());
+    if (this.isWaiting) return this.#end(() => this.#options.endOfWait ?? this.#answerNow());
     this.refuse(errorAnswer(503, 'STORE_UNAVAILABLE', 'the changes could not be read in time; try again later'));
   }
 

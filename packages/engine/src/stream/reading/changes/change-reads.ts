@@ -28,6 +28,13 @@ export interface ChangeQuery {
   readonly addressGroup: string;
 }
 
+/** A read that has not ended, for operators. */
+export interface OpenRead {
+  readonly number: number;
+  readonly identity: string | undefined;
+  readonly read: ChangeRead;
+}
+
 /** The place of a read among those that have not ended. */
 interface Place {
   read?: ChangeRead;
@@ -82,6 +89,11 @@ export class ChangeReads {
       this.#open.delete(read);
       this.#places.delete(query.addressGroup, place);
     }
+  }
+
+  /** Yields the reads in the order of their begin. Reads may begin and end during the iteration. */
+  *open(): IterableIterator<OpenRead> {
+    for (const [read, identity] of this.#open) yield { number: read.number, identity, read };
   }
 
   /** Ends the reads of an identity whose access was revoked. */
