@@ -43,6 +43,7 @@ import { OtelTracing } from './tracing/otel-tracing.js';
 import { registeredSdk } from './tracing/registered-sdk.js';
 import { DescriptorReserve } from './transport/admission/descriptor-reserve.js';
 import { UnfinishedMessages } from './transport/unfinished-messages.js';
+import { WhyRecords, type WhySizes } from './why/why-records.js';
 
 export interface EngineOptions {
   /** @default a logger that writes nothing */
@@ -61,6 +62,11 @@ export interface EngineOptions {
    * @default nothing
    */
   readonly onStoreLost?: () => void;
+  /**
+   * How much the engine remembers for `GET /api/why` of its admin listener.
+   * @default `whyEntries`, `whyKeepMs` and `whyFlushes` of docs/limits.md
+   */
+  readonly why?: WhySizes;
   /** Ends the wait of a start for the data directory of another engine; `startEngine` then rejects. @default no signal */
   readonly signal?: AbortSignal;
 }
@@ -96,16 +102,13 @@ export async function startEngine(config: Config, options: EngineOptions = {}): 
   const { clock = systemClock } = options;
   const logMemory = new LogMemory(clock, { all: LIMITS.recentLogLines, ofEvent: LIMITS.recentLogLinesOfEvent });
   const logger = new BoundedLogger(logMemory.tap(options.logger ?? silentLogger), clock, LINE_RATES);
-  // The second name is @deprecated.
-  const outage = options.outage ?? options.cutOff;
   const engine = new Engine(
     config,
     await createStores(config, { clock, logger, signal: options.signal }),
     logger,
     clock,
-    outage,
-    options.onStoreLost,
     logMemory,
+    options,
   );
   try {
     await engine.start();
@@ -145,15 +148,10 @@ class Engine implements RunningEngine {
   #stage: EngineStage = 'starting';
   #stopping: Promise<void> | undefined;
 
-  constructor(
-    config: Config,
-    stores: Stores,
-    logger: BoundedLogger,
-    clock: Clock,
-    outage: OutageTimes | undefined,
-    onStoreLost: (() => void) | undefined,
-    logMemory: LogMemory,
-  ) {
+  constructor(config: Config, stores: Stores, logger: BoundedLogger, clock: Clock, logMemory: LogMemory, options: EngineOptions) {
+    const { onStoreLost } = options;
+    // The second name is @deprecated.
+    const outage = options.outage ?? options.cutOff;
     this.#logger = logger;
     const counters = this.#counters;
     const descriptors = DescriptorReserve.ofProcess();
@@ -172,10 +170,12 @@ class Engine implements RunningEngine {
     registerEngineFunctions({ fabric, workers, introspection, clock, logger });
     registerDisconnect(fabric, sessions, logger);
     const { stream, state } = config;
+    // Without an admin listener nobody can ask.
+    const why = config.admin === undefined ? undefined : new WhyRecords(clock, options.why);
     const shared = { fabric, clock, logger, counters, descriptors };
     this.#control = controlOf(stores, logger);
     if (stream !== undefined && stores.stream !== undefined)
-      this.#streams = new StreamModule({ ...shared, config: stream, store: stores.stream, onStoreLost, outage, directory: sessions });
+      this.#streams = new StreamModule({ ...shared, config: stream, store: stores.stream, onStoreLost, outage, directory: sessions, why });
     if (state !== undefined && stores.state !== undefined)
       this.#state = new StateModule({ config: state, fabric, store: stores.state, onStoreLost, logger });
     if (config.http !== undefined) this.#http = new HttpModule({ ...shared, config: config.http, channels: this.#channels });

@@ -384,6 +384,17 @@ export const LIMITS = {
   /** The files of the inspector, and their bytes. */
   inspectorFiles: 64,
   inspectorBytes: 8_388_608,
+  /** The entries of each ring that `GET /api/why` reads, and the time for which an entry counts. */
+  whyEntries: 10_000,
+  whyKeepMs: 900_000,
+  /** The flushes of one group whose times the engine remembers. */
+  whyFlushes: 256,
+  /** The joins that the engine remembers of a session that has ended. */
+  whyEndedJoins: 8,
+  /** The items that the engine remembers of a call whose writes were refused. */
+  whyBatchItems: 64,
+  /** The changes of a group that one answer of `GET /api/why` reads, to find out whether an item was deleted. */
+  whyReadChanges: 100_000,
   /** The commands that speak with a running engine at the same time, through the socket in its data directory. */
   controlConversations: 8,
   /** One line between a command and the engine. */

@@ -2,6 +2,7 @@ import type { JsonText, Position, StreamEffect } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import type { NamesPage, PageBounds } from '../structures/sorted-names.js';
+import type { DeleteReason } from './delete-reason.js';
 
 /**
  * The contract between the engine and a store of streams. Three stores of the engine keep it (`memory`, `lmdb`, `redis`), and so do the
@@ -196,7 +197,7 @@ export type Change =
        */
       readonly requireSize?: ((oldBytes: number) => void) | undefined;
     }
-  | { readonly kind: 'delete'; readonly stream: string; readonly group: string; readonly item: string }
+  | { readonly kind: 'delete'; readonly stream: string; readonly group: string; readonly item: string; readonly by?: DeleteReason }
   /** The event takes an offset and is published. The store does not keep it. */
   | {
       readonly kind: 'event';
@@ -332,6 +333,8 @@ export interface Commit {
   readonly eventType: string | undefined;
   /** The offset of the last commit of the same batch; absent when the commit belongs to no batch. */
   readonly through?: number | undefined;
+  /** Why an item was deleted that no call deleted. The commit of a delete with `by` has that reason. @default a call */
+  readonly deletedBy?: DeleteReason | undefined;
 }
 
 export interface ItemRead {
@@ -398,3 +401,4 @@ export type { Logger } from '../logging/logger.js';
 export type { Clock } from '../structures/clock.js';
 export type { NamesPage, PageBounds } from '../structures/sorted-names.js';
 export type { BoundsOf, GroupBounds } from './bounds.js';
+export type { DeleteReason } from './delete-reason.js';

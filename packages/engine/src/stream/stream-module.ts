@@ -12,6 +12,8 @@ import type { Logger } from '../logging/logger.js';
 import type { Commit, GroupRef, StreamStore } from '../store/store.js';
 import type { Clock } from '../structures/clock.js';
 import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
+import { Why } from '../why/explain.js';
+import type { WhyRecords } from '../why/why-records.js';
 import { GroupHeads } from './calls/group-heads.js';
 import { createCallLedger, type OwnedLedger } from './calls/ledger/open-ledger.js';
 import { PageCalls } from './calls/page-calls.js';
@@ -32,6 +34,7 @@ import { OutageEviction, type OutageTimes } from './session/outage-eviction.js';
 import { registerSessionFunctions } from './session/session-functions.js';
 import { StreamGateway } from './session/stream-gateway.js';
 import type { StreamSession } from './session/stream-session.js';
+import { WhyView } from './why-view.js';
 import { WorkerBackedStore } from './worker-store/worker-backed-store.js';
 import { WorkerBackends } from './worker-store/worker-backends.js';
 
@@ -48,6 +51,8 @@ export interface StreamModuleOptions {
   readonly logger: Logger;
   readonly counters?: EventCounters;
   readonly descriptors?: DescriptorReserve;
+  /** Records what explains why a client did not get a change. @default nothing */
+  readonly why?: WhyRecords | undefined;
 }
 
 /**
@@ -69,6 +74,8 @@ export class StreamModule {
   readonly leases: Leases;
   /** Calls of functions by stream clients. */
   readonly calls: PageCalls;
+  /** Answers why a client did not get a change; `undefined` where nothing is recorded. */
+  readonly why: Why | undefined;
   readonly #outage: OutageEviction;
   /** Decides of which groups a call by plain HTTP may learn the position. */
   readonly #postedAccess: ReadAccess;
@@ -76,7 +83,7 @@ export class StreamModule {
   readonly #ledger: OwnedLedger | undefined;
 
   constructor(options: StreamModuleOptions) {
-    const { config, fabric, clock, logger, directory = new SessionDirectory() } = options;
+    const { config, fabric, clock, logger, directory = new SessionDirectory(), why } = options;
     const backends = new WorkerBackends(fabric, config, clock, logger);
     const store = new WorkerBackedStore(options.store, backends, logger);
     this.#options = options;
@@ -90,7 +97,7 @@ export class StreamModule {
     this.spool = new Spool({ directory: spoolDirectory, clock, logger, counters: options.counters });
     // A pattern names no stream.
     const namedStreams = config.groupBounds.map(({ streams }) => streams).filter((name) => !name.includes('*'));
-    this.hub = new Hub({ store, frames: this.#frames, limits: config, clock, logger, spool: this.spool, namedStreams });
+    this.hub = new Hub({ store, frames: this.#frames, limits: config, clock, logger, spool: this.spool, namedStreams, why });
     // Existing watchers hold data from the old backend, so they get a fresh `sync`.
     backends.onMove((stream) => this.hub.refresh(stream));
     store.uncertainGroups.onUncertain((ref) => this.hub.refreshGroup(ref));
@@ -105,12 +112,14 @@ export class StreamModule {
     const policy = { failClosed: config.joinFailClosed, authenticated: auth.authenticates, timeoutMs: config.joinTimeoutMs };
     this.leases = new Leases(store, logger, clock);
     const triggers = new JoinLeaveTriggers(fabric, policy, logger);
-    registerStreamFunctions({ fabric, store, idempotencyRetentionMs: config.idempotencyRetentionMs, logger });
+    registerStreamFunctions({ fabric, store, idempotencyRetentionMs: config.idempotencyRetentionMs, logger, why });
     provideTriggerTypes(fabric, this.#changes, triggers);
     const { hub, leases, calls } = this;
     const frames = this.#frames;
     const expiry = new ExpiryWatch(clock);
-    const sessionContext = { hub, triggers, leases, calls, frames, config, logger, expiry, directory, sessions: new Set<StreamSession>() };
+    const sessions = new Set<StreamSession>();
+    const sessionContext = { hub, triggers, leases, calls, frames, config, logger, expiry, directory, sessions, why };
+    if (why !== undefined) this.why = new Why(why, new WhyView({ hub, store, directory, sessions }), clock);
     this.reading = buildReading({ config, auth, store, context: sessionContext, directory, refuseMs: options.outage?.refuseMs, clock });
     this.#postedAccess = new ReadAccess({ auth, triggers, directory, clock });
     this.gateway = new StreamGateway({
@@ -126,7 +135,7 @@ export class StreamModule {
       ...(options.descriptors === undefined ? {} : { descriptors: options.descriptors }),
     });
     this.#outage = new OutageEviction({ ...options.outage, connections: () => this.gateway.sessions, clock, logger });
-    directory.findBy((id) => Array.from(this.gateway.sessions).find((session) => session.hasSessionId(id)));
+    directory.findBy((id) => Array.from(this.gateway.sessions).find((session) => session.knownSessionId === id));
     registerSessionFunctions({ fabric, sessions: () => this.gateway.sessions, logger });
   }
 
@@ -175,6 +184,7 @@ export class StreamModule {
   }
 
   #committed(commit: Commit): void {
+    this.#options.why?.committed(commit, commit.deletedBy ?? (this.#options.config.adapter.kind === 'module' ? undefined : 'call'));
     const watched = this.hub.watches(commit.stream, commit.group);
     const triggering = this.#changes.wants(commit.stream);
     if (!watched && !triggering) return;

@@ -68,6 +68,8 @@ export interface TestEngineOptions {
    * @default false, which means stores in memory
    */
   readonly lmdb?: boolean;
+  /** How much the engine remembers for `GET /api/why`. */
+  readonly why?: EngineOptions['why'];
 }
 
 /** Starts a real engine in this process on free ports. It stops when the test ends. */
@@ -104,6 +106,7 @@ export async function startTestEngine(options: TestEngineOptions = {}): Promise<
       logger: { debug: record('debug'), info: record('info'), warn: record('warn'), error: record('error') },
       ...(options.outage === undefined ? {} : { outage: options.outage }),
       ...(options.clock === undefined ? {} : { clock: options.clock }),
+      ...(options.why === undefined ? {} : { why: options.why }),
     },
   );
   let stopped = false;

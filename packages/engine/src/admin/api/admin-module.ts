@@ -17,6 +17,7 @@ import { inspectorRoutes } from './inspector-routes.js';
 import { listRoutes } from './list-routes.js';
 import { overviewRoutes } from './overview-routes.js';
 import { sessionRoutes } from './session-routes.js';
+import { whyRoutes } from './why-route.js';
 import { workRoutes } from './work-routes.js';
 import { writeRoutes } from './write-routes.js';
 
@@ -43,6 +44,7 @@ export function adminRoutes(parts: EngineParts, scrape: () => Promise<Scraped>, 
     ...sessionRoutes(parts),
     ...workRoutes(parts),
     ...exportRoutes(parts),
+    ...whyRoutes(parts),
     ...writeRoutes(parts),
   ];
 }

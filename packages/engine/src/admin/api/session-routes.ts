@@ -80,7 +80,7 @@ async function sessionOf(sessions: Iterable<StreamSession>, id: string): Promise
   let read = 0;
   for (const session of sessions) {
     if (++read % SKIPPED_PER_CHECK === 0) await TURNS.free(LIST_MS);
-    if (session.hasSessionId(id)) return session;
+    if (session.knownSessionId === id) return session;
   }
   return undefined;
 }

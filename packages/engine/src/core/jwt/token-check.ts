@@ -1,3 +1,4 @@
+import { field, LIMITS } from '@rivulet/protocol';
 import type { JwtConfig } from '../../config/config.js';
 import type { Clock } from '../../structures/clock.js';
 import type { TurnTaker } from '../../transport/upgrade/turns.js';
@@ -20,7 +21,8 @@ export interface CheckedToken {
 
 export type TokenResult =
   | { readonly kind: 'right'; readonly token: CheckedToken }
-  | { readonly kind: 'refused'; readonly reason: TokenRefusal }
+  /** `identity`: the `sub`, if the signature is right. */
+  | { readonly kind: 'refused'; readonly reason: TokenRefusal; readonly identity?: string | undefined }
   /**
    * `jwt_keys_unavailable`: the key server does not answer, and no key is known by which the token could be checked.
    * `jwt_checks_busy`: too many other tokens are to be checked.
@@ -62,13 +64,19 @@ export class TokenCheck {
     const claims = readPayload(parts.payload);
     if (claims === undefined) return refused('claims_malformed');
     const registered = readClaims(claims, this.#config, this.#clock.now());
-    if (typeof registered === 'string') return refused(registered);
+    if (typeof registered === 'string') return { ...refused(registered), identity: subjectOf(claims) };
     const grants = this.#grants.read(claims, registered.identity);
-    if (typeof grants === 'string') return refused(grants);
+    if (typeof grants === 'string') return { ...refused(grants), identity: registered.identity };
     return { kind: 'right', token: { ...registered, claims, grants } };
   }
 }
 
-function refused(reason: TokenRefusal): TokenResult {
+/** Returns the `sub` if it can be an identity. */
+function subjectOf(claims: Claims): string | undefined {
+  const subject = field(claims, 'sub');
+  return typeof subject === 'string' && Buffer.byteLength(subject) <= LIMITS.identityBytes ? subject : undefined;
+}
+
+function refused(reason: TokenRefusal): Extract<TokenResult, { kind: 'refused' }> {
   return { kind: 'refused', reason };
 }

@@ -67,6 +67,11 @@ export class SessionDirectory {
     if (sessions?.delete(session) === true && sessions.size === 0) this.#sessions.delete(identity);
   }
 
+  /** Returns the sessions of an identity. */
+  sessionsOf(identity: string): Iterable<Revocable> {
+    return this.#sessions.get(identity) ?? [];
+  }
+
   /** Sends a question to an auth function and remembers disconnects until the answer has come. */
   async ask<Answer>(question: () => Promise<Answer>): Promise<AnsweredQuestion<Answer>> {
     const open: Question = { begun: this.#disconnects };

@@ -228,7 +228,9 @@ class MemoryStore implements WritableStore, DumpableStore {
     const group = known ?? this.#groups.open(change);
     const through = evicted.length === 0 ? undefined : group.offset + 1 + evicted.length;
     const commit = this.#perform(group, change, effect, through);
-    const deletes = evicted.map(({ item, data }) => this.#perform(group, { kind: 'delete', item }, { kind: 'remove', data }, through));
+    const deletes = evicted.map(({ item, data }) =>
+      this.#perform(group, { kind: 'delete', item, by: 'bound' }, { kind: 'remove', data }, through),
+    );
     for (const each of [commit, ...deletes]) events.onCommit(each);
     // The answer carries both values, and subscribers get the new one.
     this.#turns.charge((old?.length ?? 0) + 2 * commit.data.length);
@@ -256,7 +258,7 @@ class MemoryStore implements WritableStore, DumpableStore {
       else if (change.item !== undefined && expiryOf(change) !== undefined && group?.items.has(change.item)) this.#expires(group, change);
     }
     for (const { item, data } of evicted)
-      if (group !== undefined) commits.push(this.#perform(group, { kind: 'delete', item }, { kind: 'remove', data }, through));
+      if (group !== undefined) commits.push(this.#perform(group, { kind: 'delete', item, by: 'bound' }, { kind: 'remove', data }, through));
     key?.remember();
     for (const commit of commits) events.onCommit(commit);
     return plan.result;
@@ -304,6 +306,7 @@ class MemoryStore implements WritableStore, DumpableStore {
       old: before?.data,
       eventType: change.kind === 'event' ? change.type : undefined,
       through,
+      deletedBy: change.kind === 'delete' ? change.by : undefined,
     };
   }
 
@@ -350,7 +353,8 @@ class MemoryStore implements WritableStore, DumpableStore {
     for (;;) {
       if (this.#events === undefined) return;
       const due = this.#deadlines.due(this.#time.now(), EXPIRED_AT_ONCE);
-      for (const { stream, group, item } of due) this.#apply({ kind: 'delete', stream, group, item });
+      for (const { stream, group, item, isByAge } of due)
+        this.#apply({ kind: 'delete', stream, group, item, by: isByAge ? 'bound' : 'ttl' });
       if (due.length < EXPIRED_AT_ONCE) return;
       yield;
     }

@@ -1,5 +1,5 @@
 import { type JsonText, RivuletError, type StreamEffect } from '@rivulet/protocol';
-import type { ChangeEntry, Commit, GroupRef, StoredItem } from '../store.js';
+import type { ChangeEntry, Commit, DeleteReason, GroupRef, StoredItem } from '../store.js';
 
 /**
  * The changes that one run of write.lua made to a group. The script returns them as text, publishes that text, and keeps it in the log.
@@ -96,8 +96,17 @@ export function commitOf({ stream, group }: GroupRef, epoch: string, record: Ste
     old,
     eventType: effect === 'event' ? type : undefined,
     through,
+    deletedBy: effect === 'delete' ? DELETED_BY.get(type) : undefined,
   };
 }
+
+/** Why an item was deleted, by the type of its record. A call gives no type. */
+const DELETED_BY: ReadonlyMap<string, DeleteReason> = new Map([
+  ['ttl', 'ttl'],
+  ['lease', 'lease'],
+  ['age', 'bound'],
+  ['bound', 'bound'],
+]);
 
 /** `meta` is `<offset of creation> <offset of last change> <id of the value>`. */
 export function itemOf(item: string, value: Buffer, meta: Buffer | null | undefined): StoredItem {

@@ -186,7 +186,7 @@ function opOf(change: Exclude<Change, { kind: 'update' }>): Op {
     case 'set':
       return setOp(change.item, change.data, 'stay', '');
     case 'delete':
-      return { ...op, kind: 'delete', data: '', extra: '' };
+      return { ...op, kind: 'delete', data: change.by ?? '', extra: '' };
     case 'event':
       return { ...op, kind: 'event', data: change.data, extra: change.type };
     case 'external':
@@ -199,7 +199,8 @@ function opOf(change: Exclude<Change, { kind: 'update' }>): Op {
 function stepOp(change: WriteChange, effect: { readonly kind: string; readonly data: JsonText }, batch: string): Op {
   if (change.kind === 'event') return { kind: 'event', item: change.item, data: change.data, extra: change.type, expiry: undefined, batch };
   const extra = change.unlessLeased ?? '';
-  if (effect.kind === 'remove') return { kind: 'delete', item: change.item, data: '', extra, expiry: undefined, batch };
+  const by = (change.kind === 'delete' ? change.by : undefined) ?? '';
+  if (effect.kind === 'remove') return { kind: 'delete', item: change.item, data: by, extra, expiry: undefined, batch };
   return { ...setOp(change.item, effect.data, expiryOf(change) ?? (change.kind === 'set' ? 'stay' : undefined), batch), extra };
 }
 

@@ -4,13 +4,14 @@ import type { Logger } from '../../logging/logger.js';
 import type { GroupRef, StreamStore } from '../../store/store.js';
 import { messageOf } from '../../structures/message-of.js';
 import type { TurnBudget } from '../../structures/turn-budget.js';
+import type { WhyRecords } from '../../why/why-records.js';
 import type { EntryFilter } from '../frames/compacted-block.js';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
 import type { SharedTurn } from '../frames/shared-turn.js';
-import { type CompactedRead, EVERY_ITEM, gapFrame, readCompacted, readCompactedItem } from './compacted-changes.js';
+import { type CompactedRead, EVERY_ITEM, framesBeforeSync, readCompacted, readCompactedItem } from './compacted-changes.js';
 import type { HubCounters } from './fanout-counters.js';
 import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
-import { beforeRecovery, closed, delay, lost, untilReady } from './pump.js';
+import { beforeRecovery, closed, delay, lost, noteJoined, noteResync, untilReady } from './pump.js';
 import type { SharedChanges } from './shared-changes.js';
 import { notifyAvailability, notifyUnavailable } from './staleness.js';
 import type { Membership, OwedAnswer, Subscription } from './subscription.js';
@@ -36,6 +37,8 @@ export interface CatchUpOptions {
   readonly onOtherEpoch: (ref: GroupRef, position: Position) => void;
   readonly counters: Pick<HubCounters, 'catchUps' | 'resyncs' | 'resynced'>;
   readonly logger: Logger;
+  /** Records resyncs. @default none */
+  readonly why?: WhyRecords | undefined;
 }
 
 /**
@@ -80,9 +83,11 @@ export class CatchUp {
 
   async #run(subscription: Subscription): Promise<void> {
     let retryMs = FIRST_RETRY_MS;
+    const began = subscription.cursor;
     for (;;) {
       try {
         await this.#pump(subscription);
+        if (subscription.cursor !== began) subscription.liveFrom = subscription.cursor;
         break;
       } catch (error) {
         // The store can't be read now. The engine sends nothing, because the client would believe a wrong `sync`.
@@ -147,6 +152,7 @@ export class CatchUp {
       const members = Array.from(subscription.members);
       const done = await this.#writeCompacted(subscription, members, subscription, () => readCompacted(this.#options, fanout, since));
       if (done === 'stale' || done === 'unwritten') return;
+      noteResync(subscription, this.#options.why, { item: undefined, mode: 'changes', reason: 'behind', from: cursor, to: done.offset });
       subscription.cursor = Math.max(subscription.cursor, done.offset);
       return;
     }
@@ -156,6 +162,7 @@ export class CatchUp {
       const read = () => readCompactedItem(this.#options, fanout, item, since);
       const done = await this.#writeCompacted(subscription, watching, EVERY_ITEM, read);
       if (done === 'stale' || done === 'unwritten') return;
+      noteResync(subscription, this.#options.why, { item, mode: 'changes', reason: 'behind', from: cursor, to: done.offset });
       first = Math.min(first, done.offset);
     }
     // The cursor takes the lowest position. Watchers of the other items may get a change again that they have.
@@ -262,6 +269,7 @@ export class CatchUp {
       );
       if (!isWhole) return;
       this.#options.counters.catchUps.changes++;
+      noteJoined(membership, offset, since.offset);
       // Also when the cursor was lost meanwhile: the client has its answer, and is recovered with the others.
       subscription.noteShown(offset, history);
       subscription.answered(answer);
@@ -280,6 +288,7 @@ export class CatchUp {
     const to = fresh ? fanout.log.head : Math.max(subscription.cursor, from);
     const resumed = { subscriptionId: membership.id, mode: 'tail', epoch, from, to } as const;
     subscriber.write(this.#options.frames.control({ type: 'resumed', data: resumed }));
+    noteJoined(membership, from, from);
     if (fresh) {
       subscription.noteShown(from, history);
       return subscription.answered(answer);
@@ -315,7 +324,7 @@ export class CatchUp {
     await untilReady(subscription);
     const { history } = fanout;
     subscription.freshen(answer);
-    const gapAfter = answer.cause?.gapAfter;
+    const { gapAfter, reason = 'behind' } = answer.cause ?? {};
     const sync = await readSync(this.#options, subscription, answer);
     try {
       if (closed(subscription) || fanout.history !== history || !this.#begin(fanout, sync.position)) return;
@@ -327,33 +336,18 @@ export class CatchUp {
         subscription,
         answer,
         () => gapAfter,
-        () => sync.writeTo(subscriber, this.#framesBeforeSync(subscription, answer, gapAfter, offset)),
+        () => sync.writeTo(subscriber, framesBeforeSync(this.#options.frames, subscription, answer, gapAfter, offset)),
       );
       if (!isWhole) return;
       this.#options.counters.catchUps.sync++;
+      if (answer.membership !== undefined) noteJoined(answer.membership, offset);
+      else noteResync(subscription, this.#options.why, { item: answer.item, mode: 'sync', reason, from: gapAfter ?? -1, to: offset });
       for (const member of subscription.receivers(answer)) member.outdated = false;
       subscription.noteShown(offset, history);
       subscription.answered(answer);
     } finally {
       sync.close();
     }
-  }
-
-  /**
-   * Returns the frames that name the subscriptions which the next `sync` is for (rule RV-16), each with the frame that announces lost
-   * events (rule RV-9). Behind the `sync` that frame would come too late: a client that lost its connection in between would already have
-   * the new position.
-   */
-  #framesBeforeSync(subscription: Subscription, answer: OwedAnswer, after: number | undefined, through: number): Buffer {
-    const { fanout, subscriber } = subscription;
-    const { frames } = this.#options;
-    const written = subscription.receivers(answer).flatMap(({ id: subscriptionId }) => {
-      const syncing = frames.control({ type: 'syncing', data: { subscriptionId } });
-      const isAnnounced = subscriber.positions && after !== undefined;
-      const gap = isAnnounced ? gapFrame(frames, fanout, { subscriptionId, after, through }) : undefined;
-      return gap === undefined ? [syncing] : [syncing, gap];
-    });
-    return Buffer.concat(written);
   }
 
   /** Records where the store stands. Returns false when that is another history; then the fan-out restarts. */

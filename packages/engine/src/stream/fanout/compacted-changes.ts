@@ -8,7 +8,7 @@ import type { SharedTurn } from '../frames/shared-turn.js';
 import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
 import type { SharedChanges } from './shared-changes.js';
 import type { Subscriber } from './subscriber.js';
-import type { Membership } from './subscription.js';
+import type { Membership, OwedAnswer, Subscription } from './subscription.js';
 import { type WriteOutcome, writeSoon, writeWhole } from './sync.js';
 
 /** Bytes below which pieces are copied into one buffer. Larger pieces are written as they are. */
@@ -132,8 +132,30 @@ function end(
   return gap === undefined ? [ended] : [gap, ended];
 }
 
+/**
+ * Returns the frames that name the subscriptions which the next `sync` is for (rule RV-16), each with the frame that announces lost
+ * events (rule RV-9). Behind the `sync` that frame would come too late: a client that lost its connection in between would already have
+ * the new position.
+ */
+export function framesBeforeSync(
+  frames: FrameEncoder,
+  subscription: Subscription,
+  answer: OwedAnswer,
+  after: number | undefined,
+  through: number,
+): Buffer {
+  const { fanout, subscriber } = subscription;
+  const written = subscription.receivers(answer).flatMap(({ id: subscriptionId }) => {
+    const syncing = frames.control({ type: 'syncing', data: { subscriptionId } });
+    const isAnnounced = subscriber.positions && after !== undefined;
+    const gap = isAnnounced ? gapFrame(frames, fanout, { subscriptionId, after, through }) : undefined;
+    return gap === undefined ? [syncing] : [syncing, gap];
+  });
+  return Buffer.concat(written);
+}
+
 /** Returns the frame that announces lost events (rule RV-9); `undefined` when there were certainly none. */
-export function gapFrame(
+function gapFrame(
   frames: FrameEncoder,
   { log }: GroupFanout,
   gap: { readonly subscriptionId: string; readonly after: number; readonly through: number },

@@ -1,5 +1,6 @@
 import type { Position, SyncReason } from '@rivulet/protocol';
 import type { Commit, GroupRef } from '../../store/store.js';
+import type { FlushRing } from '../../why/flush-ring.js';
 import { GroupLog } from './group-log.js';
 import { newStreamCounts, type StreamCounts } from './stream-counts.js';
 
@@ -52,6 +53,8 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
   warnedAt = Number.NEGATIVE_INFINITY;
   /** Monotonic milliseconds since which the store reports the group as unavailable; `undefined` while it is available. */
   unavailableSince: number | undefined;
+  /** The last flushes; absent until the first one, and where nobody can ask for them. */
+  flushes: FlushRing | undefined;
   readonly #watch: () => Promise<void>;
   #watching: Promise<void> | undefined;
   #watched = false;

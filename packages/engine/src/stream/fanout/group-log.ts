@@ -6,6 +6,8 @@ export interface LogEntry {
   readonly item: string | undefined;
   /** The change as a finished WebSocket frame. */
   readonly frame: Buffer;
+  /** Monotonic milliseconds at which it was appended. */
+  readonly time: number;
 }
 
 /**
@@ -135,7 +137,13 @@ export class GroupLog {
   entry(offset: number): LogEntry | undefined {
     const index = offset - this.#zero - 1;
     const frame = index >= this.#start ? this.#frames[index] : undefined;
-    return frame === undefined ? undefined : { offset, item: this.#items[index], frame };
+    return frame === undefined ? undefined : { offset, item: this.#items[index], frame, time: this.#times[index] ?? 0 };
+  }
+
+  /** Returns the newest change of an item; `undefined` when the log has none. */
+  newestOf(item: string): LogEntry | undefined {
+    const index = this.#items.lastIndexOf(item);
+    return index < 0 ? undefined : this.entry(this.#zero + 1 + index);
   }
 
   /** Returns the items that changed after `from`, each once. */

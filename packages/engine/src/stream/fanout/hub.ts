@@ -8,6 +8,7 @@ import type { Clock } from '../../structures/clock.js';
 import { PairMap } from '../../structures/pair-map.js';
 import { TurnBudget } from '../../structures/turn-budget.js';
 import { encodeTextFrame } from '../../transport/websocket-frame.js';
+import type { WhyRecords } from '../../why/why-records.js';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
 import { SharedTurn } from '../frames/shared-turn.js';
 import type { Spool } from '../frames/spool.js';
@@ -37,6 +38,8 @@ export interface HubOptions {
   readonly spool?: Spool;
   /** Streams that have figures of their own. @default none: all streams are counted together */
   readonly namedStreams?: Iterable<string>;
+  /** Records flushes and resyncs. @default none */
+  readonly why?: WhyRecords | undefined;
 }
 
 /**
@@ -92,7 +95,7 @@ export class Hub {
     const onOtherEpoch = (ref: GroupRef, position: Position) => this.restart(ref, 'epoch', position);
     const encoding = TurnBudget.of(clock);
     const shared = { store, frames, syncs: this.#syncs, changes: this.#changes, turns, encoding, logger };
-    this.#catchUp = new CatchUp({ ...shared, onOtherEpoch, counters: this.counters });
+    this.#catchUp = new CatchUp({ ...shared, onOtherEpoch, counters: this.counters, why: options.why });
     this.#sweep = setInterval(() => this.#tidy(), SWEEP_MS);
     this.#sweep.unref();
   }
@@ -166,12 +169,14 @@ export class Hub {
     if (dirty.length === 0) return;
     this.#dirty = [];
     const { counters } = this;
+    const { why } = this.#options;
     const now = this.#options.clock.monotonic();
     for (const fanout of dirty) {
       fanout.dirty = false;
       counters.flushes++;
       counters.batch.observe(fanout.unflushed);
       counters.wait.observe((now - fanout.dirtySince) / 1_000);
+      if (why !== undefined) (fanout.flushes ??= why.newFlushes()).add(fanout.flushed, fanout.log.head, now);
       fanout.counts.visited += fanout.flush(this.#lag);
     }
   }
@@ -233,6 +238,13 @@ export class Hub {
    */
   unavailableSince({ fanout }: Subscription): number | undefined {
     return fanout.unavailableSince ?? (fanout.isWatched ? undefined : this.#storeUnavailableSince);
+  }
+
+  /** Returns for how many milliseconds a group, or the whole store, has been unavailable; `undefined` while it is available. */
+  unavailableMs(ref: GroupRef): number | undefined {
+    const fanout = this.fanout(ref);
+    const since = fanout?.unavailableSince ?? (fanout?.isWatched === true ? undefined : this.#storeUnavailableSince);
+    return since === undefined ? undefined : this.#options.clock.monotonic() - since;
   }
 
   /** Sends a `sync` to all watchers of a stream, because another backend serves its groups from now on. */

@@ -1,4 +1,5 @@
-import type { Subscription } from './subscription.js';
+import type { Resync, WhyRecords } from '../../why/why-records.js';
+import type { Membership, Subscription } from './subscription.js';
 
 /** Milliseconds at most between two recoveries of a cursor that is lost again and again. */
 const LAST_RECOVERY_MS = 1_000;
@@ -35,4 +36,23 @@ export function closed(subscription: Subscription): boolean {
  */
 export function lost({ cursor, history, fanout, holdsBack }: Subscription): boolean {
   return cursor >= 0 && (history !== fanout.history || (cursor < fanout.log.base && !holdsBack));
+}
+
+/** Records where the answer of a join led: to `from`, and from the position `since` of its client. */
+export function noteJoined(membership: Membership, from: number, since = -1): void {
+  membership.from = from;
+  membership.since = since;
+}
+
+/** Records that a reader which was behind got a `sync`, or each changed item once. */
+export function noteResync(
+  subscription: Subscription,
+  why: WhyRecords | undefined,
+  resync: Pick<Resync, 'item' | 'mode' | 'reason' | 'from' | 'to'>,
+): void {
+  subscription.resyncs++;
+  subscription.resyncedThrough = Math.max(subscription.resyncedThrough, resync.to);
+  const { fanout, subscriber } = subscription;
+  const { number: session } = subscriber;
+  if (session !== undefined) why?.resynced({ session, stream: fanout.stream, group: fanout.group, ...resync });
 }

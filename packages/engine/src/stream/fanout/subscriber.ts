@@ -1,5 +1,7 @@
 /** The socket of a session as the hub sees it: it takes frames, and it may be full. */
 export interface Subscriber {
+  /** Number of the session in this process. @default no session */
+  readonly number?: number | undefined;
   /** Sends whole frames. The buffer may be shared and must not change. */
   write(frames: Buffer): void;
   /** Whether the hub may write: the socket is below its watermark, and no message of several fragments holds it. */

@@ -40,6 +40,11 @@ export class Subscription {
   history: number;
   /** A pump of `CatchUp` runs. */
   pumping = false;
+  /** Offset after which every change came with a flush of the group; -1 before the subscription was live. */
+  liveFrom = -1;
+  /** Last offset to which a resync led, and the number of resyncs. */
+  resyncedThrough = -1;
+  resyncs = 0;
 
   constructor(subscriber: Subscriber, fanout: GroupFanout<Subscription>) {
     this.subscriber = subscriber;
@@ -71,6 +76,11 @@ export class Subscription {
   /** Active memberships, oldest first. */
   get members(): ReadonlySet<Membership> {
     return this.#members;
+  }
+
+  /** Offset up to which the client was sent everything that it watches. The cursor of a live reader of items does not move at others. */
+  get through(): number {
+    return this.state === 'live' ? Math.max(this.cursor, this.fanout.flushed) : this.cursor;
   }
 
   /** Number of changes of the group that the client does not have yet; 0 while the subscription is live. */
@@ -282,6 +292,10 @@ export class Membership {
   active = false;
   /** The client got `stale`, and nothing yet that ends it (rule RV-17). */
   outdated = false;
+  /** Offset to which the answer of the join led; -1 before. Later changes are frames of their own, unless a resync stands for them. */
+  from = -1;
+  /** Offset of the position that the client had, and that the answer went on from; -1 for none. */
+  since = -1;
 
   constructor(subscription: Subscription, { subscriptionId, item }: JoinRequest) {
     this.subscription = subscription;

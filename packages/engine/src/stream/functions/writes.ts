@@ -10,6 +10,7 @@ import type { PendingWrites } from '../../store/callers/pending-writes.js';
 import { requireId } from '../../store/shared/ids.js';
 import type { ApplyResult, Change, ChangeResult, GroupRef, Once, WriteChange, WriteResult } from '../../store/store.js';
 import type { WorkerBackedStore } from '../worker-store/worker-backed-store.js';
+import type { RefusedWrites } from './refused-writes.js';
 import { readGroup, readId } from './stream-input.js';
 import {
   conflictText,
@@ -60,8 +61,11 @@ export class StreamWrites {
   readonly #store: WorkerBackedStore;
   readonly #pending: PendingWrites;
   readonly #idempotencyRetentionMs: number;
+  readonly #refused: RefusedWrites | undefined;
 
-  constructor(store: WorkerBackedStore, pending: PendingWrites, idempotencyRetentionMs: number) {
+  /** `refused` records conflicts. @default nothing */
+  constructor(store: WorkerBackedStore, pending: PendingWrites, idempotencyRetentionMs: number, refused?: RefusedWrites) {
+    this.#refused = refused;
     this.#store = store;
     this.#pending = pending;
     this.#idempotencyRetentionMs = idempotencyRetentionMs;
@@ -169,6 +173,10 @@ export class StreamWrites {
     const write = { kind: 'write', ...ref, changes, batch, once } as const;
     const run = () => this.#store.write(write, call.caller?.workerId);
     const result = await this.#begin(call, ref, batch ? 'batch' : (changes[0]?.kind ?? 'batch'), changes.length, chars, run);
+    if (result.kind === 'conflict') {
+      const items = changes.map(({ item }) => item);
+      this.#refused?.conflict(ref, items, result.index);
+    }
     return result.kind === 'replayed' ? replayedText(result.answer) : answer(result);
   }
 

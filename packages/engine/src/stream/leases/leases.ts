@@ -252,7 +252,7 @@ class LeasedItem {
 
 function changeOf(item: string, { data, guard }: DueItem): WriteChange {
   const change = { item, unlessLeased: guard };
-  if (data === undefined) return { ...change, kind: 'delete' };
+  if (data === undefined) return { ...change, kind: 'delete', by: 'lease' };
   return { ...change, kind: 'set', data: data.data, expiry: { kind: 'held', graceMs: data.graceMs } };
 }
 

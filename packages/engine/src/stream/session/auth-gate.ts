@@ -14,6 +14,7 @@ import { AuthCalls, type CredentialMemory } from '../../transport/upgrade/auth-c
 import { credentialDigest } from '../../transport/upgrade/credential-digest.js';
 import { decodeQuery, headersForAuth } from '../../transport/upgrade/upgrade-input.js';
 import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
+import type { UpgradeRefuser } from '../../why/why-records.js';
 import type { FunctionWaits } from '../calls/function-waits.js';
 
 /** The decision about an upgrade. A refusal has status 503 when nobody could decide; then the client should try again later. */
@@ -30,9 +31,18 @@ export type AuthDecision =
       /** Functions that the auth function allows and forbids; `undefined` when it names none. */
       readonly calls?: CallLists | undefined;
     }
-  | { readonly kind: 'refused'; readonly status: RefusalStatus; readonly close: CloseName; readonly reason: string };
+  | {
+      readonly kind: 'refused';
+      readonly status: RefusalStatus;
+      readonly close: CloseName;
+      readonly reason: string;
+      readonly by: UpgradeRefuser;
+      /** Name of the user, if the auth function named one. */
+      readonly identity?: string | undefined;
+    };
 
 type Allowed = Extract<AuthDecision, { kind: 'allowed' }>;
+type Refused = Extract<AuthDecision, { kind: 'refused' }>;
 
 /** The reason of a decision that no worker could make. */
 export const NOT_REGISTERED = 'function_not_registered';
@@ -84,10 +94,10 @@ export class AuthGate {
    * connected client sent in place of the one in its request.
    */
   async decide(request: UpgradeRequest, refreshed?: string): Promise<AuthDecision> {
-    if (!this.#originAllowed(request)) return this.#refuse('origin', 403, request);
+    if (!this.#originAllowed(request)) return this.#refuse('origin', 'origin', request, 403);
     const checked = await this.#jwt?.check(request, refreshed);
-    if (checked?.kind === 'refused') return this.#refuse(checked.reason, 401, request);
-    if (checked?.kind === 'undecided') return this.#undecided(checked.reason, request);
+    if (checked?.kind === 'refused') return { ...this.#refuse(checked.reason, 'token', request), identity: checked.identity };
+    if (checked?.kind === 'undecided') return this.#undecided(checked.reason, request, 'token');
     const token = checked?.token;
     const base = token === undefined ? OPEN : allowedBy(token);
     const functionId = this.#config.authFunction;
@@ -96,7 +106,7 @@ export class AuthGate {
     if (this.#config.authFailOpen && !this.#fabric.hasFunction(functionId)) return this.#unanswered(NOT_REGISTERED, question);
     const result = await this.#authCalls.run(request, credentialDigest(request), (memory) => this.#ask(question, memory));
     if (result.kind === 'answered') return result.answer;
-    return result.kind === 'busy' ? undecided('busy') : { kind: 'refused', status: 401, close: 'refused', reason: 'refused lately' };
+    return result.kind === 'busy' ? undecided('busy') : refused('refused lately', 'auth_function');
   }
 
   async #ask(question: Question, memory: CredentialMemory): Promise<AuthDecision> {
@@ -143,9 +153,10 @@ export class AuthGate {
     const { request, base } = question;
     const result: unknown = text === undefined ? undefined : parseJson(text);
     if (!isJsonObject(result)) return this.#unreadable('result is not an object', question, memory);
-    if (refuses(result)) return this.#denied('unauthorized', request, memory);
-    const context = field(result, 'context') ?? base.context;
     const named = readIdentity(result);
+    const identity = base.identity ?? (named === 'malformed' ? undefined : named.identity);
+    if (refuses(result)) return { ...this.#denied('unauthorized', request, memory), identity };
+    const context = field(result, 'context') ?? base.context;
     if (named === 'malformed') return this.#malformed(`identity is not a string of at most ${LIMITS.identityBytes} bytes`, request, memory);
     const expiry = readExpiry(result);
     if (expiry === 'malformed') return this.#malformed('expires_at_ms is not an integer', request, memory);
@@ -153,14 +164,14 @@ export class AuthGate {
     if (calls === 'malformed')
       return this.#malformed('allowed_functions, forbidden_functions or namespaces has the wrong type', request, memory);
     const expiresAtMs = earlier(base.expiresAtMs, expiry.expiresAtMs);
-    if (expiresAtMs !== undefined && expiresAtMs <= this.#clock.now()) return this.#denied('expired', request, memory);
-    const allowed: Allowed = { ...base, context, identity: base.identity ?? named.identity, expiresAtMs };
+    if (expiresAtMs !== undefined && expiresAtMs <= this.#clock.now()) return { ...this.#denied('expired', request, memory), identity };
+    const allowed: Allowed = { ...base, context, identity, expiresAtMs };
     return calls === undefined ? allowed : { ...allowed, calls };
   }
 
   /** Refuses a request that the function did not decide. Allows it when the configuration fails open. */
   #failed(reason: string, { request, base }: Question): AuthDecision {
-    if (!this.#config.authFailOpen) return this.#refuse(reason, 401, request);
+    if (!this.#config.authFailOpen) return this.#refuse(reason, 'auth_function', request);
     this.#logger.warn('auth_failed_open', { reason, function: this.#config.authFunction, address: request.remoteAddress });
     return base;
   }
@@ -169,9 +180,9 @@ export class AuthGate {
     return this.#config.authFailOpen ? this.#failed(reason, question) : this.#undecided(reason, question.request);
   }
 
-  #undecided(reason: string, request: UpgradeRequest): AuthDecision {
+  #undecided(reason: string, request: UpgradeRequest, by: UpgradeRefuser = 'auth_function'): AuthDecision {
     this.#logger.warn('auth_undecided', { reason, function: this.#config.authFunction, address: request.remoteAddress });
-    return undecided(reason);
+    return undecided(reason, by);
   }
 
   #unreadable(reason: string, question: Question, memory: CredentialMemory): AuthDecision {
@@ -182,17 +193,17 @@ export class AuthGate {
   /** Refuses a request whose answer has a member of the wrong shape, also when the configuration fails open: the function did decide. */
   #malformed(reason: string, request: UpgradeRequest, memory: CredentialMemory): AuthDecision {
     memory.failed();
-    return this.#refuse(reason, 401, request);
+    return this.#refuse(reason, 'auth_function', request);
   }
 
-  #denied(reason: string, request: UpgradeRequest, memory: CredentialMemory): AuthDecision {
+  #denied(reason: string, request: UpgradeRequest, memory: CredentialMemory): Refused {
     memory.refused();
-    return this.#refuse(reason, 401, request);
+    return this.#refuse(reason, 'auth_function', request);
   }
 
-  #refuse(reason: string, status: RefusalStatus, request: UpgradeRequest): AuthDecision {
+  #refuse(reason: string, by: UpgradeRefuser, request: UpgradeRequest, status: RefusalStatus = 401): Refused {
     this.#logger.warn('auth_refused', { reason, function: this.#config.authFunction, address: request.remoteAddress });
-    return { kind: 'refused', status, close: 'refused', reason };
+    return { ...refused(reason, by), status };
   }
 
   #originAllowed(request: UpgradeRequest): boolean {
@@ -201,8 +212,12 @@ export class AuthGate {
   }
 }
 
-function undecided(reason: string): AuthDecision {
-  return { kind: 'refused', status: 503, close: 'tryLater', reason };
+function refused(reason: string, by: UpgradeRefuser): Refused {
+  return { kind: 'refused', status: 401, close: 'refused', reason, by };
+}
+
+function undecided(reason: string, by: UpgradeRefuser = 'auth_function'): AuthDecision {
+  return { kind: 'refused', status: 503, close: 'tryLater', reason, by };
 }
 
 function allowedBy({ identity, claims, expiresAtMs, grants }: CheckedToken): Allowed {

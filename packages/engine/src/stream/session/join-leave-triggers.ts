@@ -5,6 +5,7 @@ import { refuses } from '../../core/workers/access/auth-answer.js';
 import { runInBackground } from '../../logging/background.js';
 import type { Logger } from '../../logging/logger.js';
 import type { GroupRef } from '../../store/store.js';
+import type { JoinRefusalCause } from '../../why/why-records.js';
 import { matches, readFilter, type TriggerFilter } from '../functions/trigger-filter.js';
 import { readLeaseGrant } from '../leases/lease-grant.js';
 import type { LeaseGrant } from '../leases/leases.js';
@@ -52,10 +53,13 @@ export type JoinDenial = 'refused' | 'failed';
 
 /** `lease`: the item that the client leases while it watches. When several functions give one, the first counts. */
 export type JoinDecision =
-  | { readonly allowed: false; readonly because: JoinDenial }
+  | { readonly allowed: false; readonly because: JoinDenial; readonly cause: JoinRefusalCause }
   | { readonly allowed: true; readonly lease: LeaseGrant | undefined };
 
-const FAILED: JoinDecision = { allowed: false, because: 'failed' };
+/** Returns the decision about a join that failed for a reason. `function`: the function that failed, if one did. */
+function failed(reason: string, functionId?: string): JoinDecision {
+  return { allowed: false, because: 'failed', cause: { by: 'function', function: functionId, reason } };
+}
 
 /** FilteredBindings of one of the two trigger types. */
 class FilteredBindings implements TriggerProvider {
@@ -113,16 +117,17 @@ export class JoinLeaveTriggers {
     const bindings = this.#joins.matching(event);
     if (this.#policy.failClosed && !bindings.some((binding) => !binding.guest && this.#fabric.hasFunction(binding.functionId))) {
       this.#logger.warn('join_denied', { reason: 'no_live_join_function', stream: event.stream_name, group: event.group_id });
-      return FAILED;
+      return failed('no_live_join_function');
     }
     const payload = JsonPayload.ofValue(event);
     const outcomes = await Promise.all(bindings.map((binding) => this.#fabric.fire(binding, payload, this.#policy.timeoutMs)));
-    const denial = outcomes.find((outcome, index) => this.#denies(outcome, bindings[index] as TriggerBinding));
-    if (denial !== undefined) return { allowed: false, because: denial.kind === 'result' ? 'refused' : 'failed' };
+    const denied = outcomes.findIndex((outcome, index) => this.#denies(outcome, bindings[index] as TriggerBinding));
+    const denial = outcomes[denied];
+    if (denial !== undefined) return deniedBy(denial, bindings[denied]?.functionId);
     // A function whose condition was false was not called. It allows nothing when joins fail closed.
     if (this.#policy.failClosed && !outcomes.some(({ kind }, index) => kind === 'result' && bindings[index]?.guest !== true)) {
       this.#logger.warn('join_denied', { reason: 'no_join_function_decided', stream: event.stream_name, group: event.group_id });
-      return FAILED;
+      return failed('no_join_function_decided');
     }
     let lease: LeaseGrant | undefined;
     for (const [index, outcome] of outcomes.entries()) {
@@ -130,7 +135,7 @@ export class JoinLeaveTriggers {
       if (binding.guest || outcome.kind !== 'result') continue;
       const read = readLeaseGrant(outcome.text);
       if (read === 'malformed') {
-        if (this.#denyFailures(binding, 'the lease can not be read')) return FAILED;
+        if (this.#denyFailures(binding, 'the lease can not be read')) return failed('lease_unreadable', binding.functionId);
       } else lease ??= read;
     }
     return { allowed: true, lease };
@@ -178,6 +183,11 @@ export class JoinLeaveTriggers {
     this.#logger.warn('join_function_failed', { function: binding.functionId, reason, denies });
     return denies;
   }
+}
+
+function deniedBy(denial: FireOutcome, functionId: string | undefined): JoinDecision {
+  if (denial.kind !== 'result') return failed(denial.kind === 'skipped' ? denial.reason : reasonOf(denial), functionId);
+  return { allowed: false, because: 'refused', cause: { by: 'function', function: functionId, reason: 'unauthorized' } };
 }
 
 function reasonOf(outcome: FireOutcome): string {

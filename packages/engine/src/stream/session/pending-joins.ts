@@ -1,4 +1,5 @@
 import type { StreamJoin } from '@rivulet/protocol';
+import type { GroupRef } from '../../store/store.js';
 
 /** Removed joins that the queue keeps before it copies the others. */
 const REMOVED_KEPT = 64;
@@ -57,6 +58,11 @@ export class PendingJoins {
     if (this.#first < REMOVED_KEPT || this.#first * 2 < this.#queue.length) return;
     this.#queue = this.#queue.slice(this.#first);
     this.#first = 0;
+  }
+
+  /** Returns whether a join of the group is in the queue. */
+  waitsFor({ stream, group }: GroupRef): boolean {
+    return this.#queue.some(({ message }, index) => index >= this.#first && message.streamName === stream && message.groupId === group);
   }
 
   /** Cancels all joins with this subscription id that were added until now. */

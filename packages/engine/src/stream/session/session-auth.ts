@@ -5,7 +5,7 @@ import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js'
 import type { AuthDecision, AuthGate } from './auth-gate.js';
 
 /** The decision for an identity that an operator disconnected while the auth function decided. */
-export const REVOKED: AuthDecision = { kind: 'refused', status: 401, close: 'revoked', reason: 'revoked' };
+export const REVOKED: AuthDecision = { kind: 'refused', status: 401, close: 'revoked', reason: 'revoked', by: 'operator' };
 
 /** Calls the auth function again for one connection, with another token. */
 export type DecideAgain = (token: string) => Promise<AuthDecision>;

@@ -3,6 +3,7 @@ import type { ExpiryWatch } from '../../core/revocation/expiry-watch.js';
 import type { SessionDirectory } from '../../core/revocation/session-directory.js';
 import type { Logger } from '../../logging/logger.js';
 import type { Connection } from '../../transport/connection.js';
+import type { WhyRecords } from '../../why/why-records.js';
 import type { PageCalls } from '../calls/page-calls.js';
 import type { Hub } from '../fanout/hub.js';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
@@ -24,6 +25,8 @@ export interface SessionContext<Session> {
   readonly expiry: ExpiryWatch;
   /** Sessions by the identity of their user. Absent in simulations. */
   readonly directory?: SessionDirectory | undefined;
+  /** Records refused joins and ended sessions. Absent where nobody can ask for them. */
+  readonly why?: WhyRecords | undefined;
 }
 
 /** The connection of a session: a WebSocket, or an event stream of plain HTTP. */

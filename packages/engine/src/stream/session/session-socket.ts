@@ -2,6 +2,7 @@ import type { ControlFrame } from '@rivulet/protocol';
 import type { StreamConfig } from '../../config/config.js';
 import type { Logger } from '../../logging/logger.js';
 import type { Connection } from '../../transport/connection.js';
+import type { SessionEnd } from '../../why/why-records.js';
 import type { AnswerSocket } from '../calls/session-calls.js';
 import type { Subscriber } from '../fanout/subscriber.js';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
@@ -24,11 +25,19 @@ export class SessionSocket implements Subscriber, AnswerSocket {
   #locked = false;
   /** Number of control frames that wait until the socket takes them. */
   #waitingFrames = 0;
+  readonly number: number | undefined;
+  /** Number of refused joins, each of which is recorded where anybody can ask for it. */
+  refusedJoins = 0;
+  /** A join that broke a bound was logged as a warning. */
+  hasWarned = false;
+  /** Why the engine ends the session; `undefined` when it does not, or when the close code says all. */
+  because: SessionEnd | undefined;
   /** False when the session has ended. Nothing is written from then on. */
   open = true;
   positions = false;
 
-  constructor(connection: SessionOutlet, deps: SessionSocketDeps) {
+  constructor(connection: SessionOutlet, deps: SessionSocketDeps, number?: number) {
+    this.number = number;
     this.#connection = connection;
     this.#deps = deps;
   }
@@ -70,11 +79,13 @@ export class SessionSocket implements Subscriber, AnswerSocket {
 
   fail(because: 'internal' | 'tryLater'): void {
     if (because === 'tryLater') this.#deps.logger.warn('snapshot_abandoned', { address: this.#connection.remoteAddress });
+    this.because ??= because === 'tryLater' ? 'overload' : 'engine_failed';
     this.#connection.close(because);
   }
 
   overrun(): void {
     this.#deps.logger.warn('call_answers_unread', { address: this.#connection.remoteAddress });
+    this.because ??= 'overload';
     this.#connection.close('tryLater');
   }
 
@@ -116,6 +127,7 @@ export class SessionSocket implements Subscriber, AnswerSocket {
   /** Logs the failure of a task and closes the connection. */
   failed(task: string, error: unknown): void {
     this.#deps.logger.error('background_failed', { task, error, address: this.#connection.remoteAddress });
+    this.because ??= 'engine_failed';
     this.#connection.close('internal');
   }
 

@@ -161,11 +161,16 @@ export class StreamGateway {
     const isUnavailable = this.#sessionContext.hub.storeUnavailableMs > (this.#options.refuseMs ?? LIMITS.outageRefuseMs);
     const protocol = request.protocols.includes('Authorization') ? 'Authorization' : request.protocols[0];
     // Another engine may reach the store. A load balancer, or the next attempt of the client, finds it.
+    const { why } = this.#sessionContext;
+    const address = request.remoteAddress;
+    if (isUnavailable) why?.upgradeRefused({ identity: undefined, address, by: 'engine', reason: 'store_unavailable' });
     if (isUnavailable && this.#options.config.authRejectMode === 'http') return { kind: 'refuse', status: 503, retryAfterS: RETRY_AFTER_S };
     if (isUnavailable) return { kind: 'accept_then_close', protocol, close: 'notAdmitted' };
     const { answer, revoked } = await this.#directory.ask(() => this.#options.auth.decide(request));
     const decision = answer.kind === 'allowed' && revoked(answer.identity) ? REVOKED : answer;
     if (decision.kind === 'refused') {
+      const { by, reason, identity = answer.identity } = decision;
+      why?.upgradeRefused({ identity, address, by, reason });
       if (this.#options.config.authRejectMode === 'http') return { kind: 'refuse', status: decision.status };
       return { kind: 'accept_then_close', protocol, close: closeBefore(decision) };
     }

@@ -21,7 +21,8 @@ import { Refreshes, type SessionAuth } from './session-auth.js';
 import type { SessionConnection, SessionContext } from './session-context.js';
 import { SessionMemberships } from './session-memberships.js';
 import { SessionSocket } from './session-socket.js';
-import { confirmJoin, decideJoin } from './token-joins.js';
+import { ACCESS_ENDS, endedSession } from './session-view.js';
+import { decidePending, NOT_GRANTED } from './token-joins.js';
 import { joinOf, type PathJoin } from './upgrade-target.js';
 
 /** The context that all sessions of a gateway share. */
@@ -51,14 +52,13 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
   #leases: SessionLeases | undefined;
   /** Calls of functions; absent until the first one. */
   #calls: SessionCalls | undefined;
-  #warnedJoin = false;
   #refreshes: Refreshes | undefined;
 
   constructor(context: StreamSessionContext, connection: SessionConnection, access: SessionAuth, meter?: InboundMeter) {
     this.meter = meter;
     this.#context = context;
     this.#connection = connection;
-    this.#socket = new SessionSocket(connection, context);
+    this.#socket = new SessionSocket(connection, context, this.number);
     this.#access = access;
     this.#allowed = access.now;
     context.sessions.add(this);
@@ -122,6 +122,7 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
   onClose(code: number): void {
     if (!this.#socket.open) return;
     this.#socket.open = false;
+    this.#context.why?.sessionEnded(endedSession(this, code, this.#socket.because));
     this.#context.sessions.delete(this);
     this.#context.directory?.remove(this);
     this.#context.expiry.delete(this);
@@ -154,6 +155,7 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
   }
 
   evict(): void {
+    this.#socket.because = 'store_unavailable';
     this.#connection.close('tryLater');
   }
 
@@ -165,6 +167,11 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
   /** The joins with their subscription ids, in their order. */
   joins(): Iterable<readonly [id: string, membership: Membership]> {
     return this.#memberships?.entries() ?? [];
+  }
+
+  /** Returns whether a join of the group waits for its functions, and how many joins of all groups were refused. */
+  unjoined(ref: GroupRef): { readonly isWaiting: boolean; readonly refused: number } {
+    return { isWaiting: this.#pending?.waitsFor(ref) === true, refused: this.#socket.refusedJoins };
   }
 
   /** Number of memberships. */
@@ -186,6 +193,7 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
 
   /** Closes the connection, because the engine stops. */
   restart(): void {
+    this.#socket.because = 'engine_stopped';
     this.#connection.close('restart');
   }
 
@@ -228,11 +236,7 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
     const limit = this.#context.config.maxSubscriptionsPerConnection;
     const replaces = this.#memberships?.has(message.subscriptionId) === true;
     const ignored = checkJoin(message, { limit, pending: this.#pending?.size ?? 0, members: this.subscriptions, replaces });
-    if (ignored !== undefined) {
-      reportIgnoredJoin(this.#context, this.#socket, ignored, this.#warnedJoin);
-      this.#warnedJoin = true;
-      return;
-    }
+    if (ignored !== undefined) return reportIgnoredJoin(this.#context, this.#socket, message, ignored);
     if (this.#pending === undefined && this.#allowed.grants === undefined && this.#context.triggers.open) return this.#join(message);
     const isIdle = this.#pending === undefined;
     (this.#pending ??= new PendingJoins()).add(message);
@@ -247,10 +251,7 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
   /** Renews the access with another token (rule RV-14). */
   #refresh(token: string): void {
     const ask = this.#access.decideAgain;
-    if (ask === undefined) {
-      this.#socket.sendControl({ type: 'refreshed', data: { expiresAtMs: null } });
-      return;
-    }
+    if (ask === undefined) return this.#socket.sendControl({ type: 'refreshed', data: { expiresAtMs: null } });
     this.#refreshes ??= new Refreshes(
       ask,
       (decision) => this.#refreshed(decision),
@@ -267,8 +268,7 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
     // The join functions allowed the first user. Another user must open a connection.
     if (before !== undefined && identity !== before) {
       this.#context.logger.warn('refresh_refused', { reason: 'another identity', address: this.#connection.remoteAddress });
-      this.#endAccess('refused');
-      return;
+      return this.#endAccess('refused');
     }
     this.#allowed = { ...decision, identity };
     if (before === undefined && identity !== undefined) this.#context.directory?.add(this);
@@ -301,18 +301,13 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
 
   /** Id of the session for operators. It is made at the first read. */
   get sessionId(): string {
-    this.#sessionId ??= randomUUID();
+    this.#sessionId ??= this.#context.why?.ids.make() ?? randomUUID();
     return this.#sessionId;
   }
 
   /** The id of the session if somebody has read it. */
   get knownSessionId(): string | undefined {
     return this.#sessionId;
-  }
-
-  /** Returns whether the session has this id. Makes no id. */
-  hasSessionId(id: string): boolean {
-    return this.#sessionId === id;
   }
 
   revoke(): void {
@@ -322,37 +317,23 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
   /** Ends the session with its joins and leases. Drops the bytes that the kernel has not taken, so that nothing more is delivered. */
   #endAccess(because: 'expired' | 'revoked' | 'refused'): void {
     if (!this.#socket.open) return;
+    this.#socket.because = ACCESS_ENDS[because];
     this.onClose(CLOSE_CODES[because].code);
     const unsent = this.#connection.buffered > 0;
     this.#connection.close(because);
     if (unsent) this.#connection.destroy();
   }
 
+  /** Decides the joins that wait for their functions. */
   async #decide(pending: PendingJoins): Promise<void> {
-    for (let message = pending.first; message !== undefined; message = pending.first) {
-      if (pending.isFirstCancelled) {
-        // No join function was called, so no leave function is called.
-        pending.shift();
-        continue;
-      }
-      const { subscriptionId, streamName, groupId, itemId } = message;
-      const event = this.#event(subscriptionId, { stream: streamName, group: groupId }, itemId);
-      const decided = await decideJoin(event, this.#context.triggers, this.#allowed.grants);
-      // A refresh may have replaced the grants meanwhile.
-      const decision = confirmJoin(decided, event, this.#allowed.grants);
-      const cancelled = pending.isFirstCancelled;
-      pending.shift();
-      if (!decision.allowed) {
-        // The functions had allowed it, so they learn that nobody watches.
-        if (decided.allowed) this.#context.triggers.left(event);
-        if (!cancelled) this.#endMembership(subscriptionId);
-        await this.#refuseJoin({ subscriptionId, stream: streamName, group: groupId, item: itemId, because: decision.because });
-      } else if (cancelled) {
-        this.#context.triggers.left(event);
-      } else {
-        this.#join(message, decision.lease);
-      }
-    }
+    await decidePending(pending, {
+      triggers: this.#context.triggers,
+      grants: () => this.#allowed.grants,
+      event: ({ subscriptionId, streamName: stream, groupId: group, itemId }) => this.#event(subscriptionId, { stream, group }, itemId),
+      join: (message, lease) => this.#join(message, lease),
+      end: (subscriptionId) => this.#endMembership(subscriptionId),
+      refuse: (join) => this.#refuseJoin(join),
+    });
     this.#pending = undefined;
   }
 
@@ -369,7 +350,7 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
       const { stream, group } = subscription.fanout;
       if (!grants.mayJoin(stream, group, item)) {
         this.#endMembership(id);
-        this.#socket.inBackground(this.#refuseJoin({ subscriptionId: id, stream, group, item, because: 'refused' }), 'stream_join');
+        this.#socket.inBackground(this.#refuseJoin({ subscriptionId: id, stream, group, item, ...NOT_GRANTED }), 'stream_join');
       } else if (!grants.mayLease(stream, group)) this.#leases?.withdraw(id);
     }
   }

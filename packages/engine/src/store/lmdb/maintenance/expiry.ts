@@ -66,7 +66,7 @@ export function dueItems(tables: Tables, now: number, view: View): DueItems {
       const record = tables.items.get(itemPlace, { transaction: view });
       const { live, expiry } = record === undefined ? NO_ITEM : decodeItem(itemPlace, record);
       if (live && expiry?.kind === 'ttl' && expiry.at === numberAt(place, 0))
-        items.push({ place, change: { kind: 'delete', stream, group, item } });
+        items.push({ place, change: { kind: 'delete', stream, group, item, by: expiry.isByAge === true ? 'bound' : 'ttl' } });
       else stray.push(place);
     } catch (error) {
       requireDamage(error);

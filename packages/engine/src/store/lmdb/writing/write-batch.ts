@@ -243,6 +243,7 @@ export class Batch {
       old: before?.live === true ? before.data : undefined,
       eventType: change.kind === 'event' ? change.type : undefined,
       through,
+      deletedBy: change.kind === 'delete' ? change.by : undefined,
     };
   }
 
@@ -285,7 +286,7 @@ export class Batch {
 
   #evict(staged: StagedHead, evicted: readonly OldItem[], through: number | undefined): readonly Commit[] {
     return evicted.map(({ item, data, record }) =>
-      this.#perform(staged, { kind: 'delete', item }, { kind: 'remove', data }, record, through),
+      this.#perform(staged, { kind: 'delete', item, by: 'bound' }, { kind: 'remove', data }, record, through),
     );
   }
 

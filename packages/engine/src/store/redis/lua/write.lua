@@ -268,6 +268,9 @@ local function apply(index, refusal)
     setExpiry(item, expiry, time)
     if old then bytes = bytes + #data - #old else items, bytes = items + 1, bytes + #item + #data end
   elseif (kind == 'delete' or kind == 'due') and effect == 'delete' then
+    -- The type of a delete says who wanted it: the data of the change, or the kind of the deadline.
+    extra = data
+    if kind == 'due' then extra = tonumber(redis.call('ZSCORE', deadlines, item)) % 1 == 0 and 'ttl' or 'age' end
     data = old
     removeItem(item, born, oldId, old)
   end
