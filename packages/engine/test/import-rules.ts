@@ -172,8 +172,10 @@ interface PackageRule {
 const INSPECTOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   parts: ['wire'],
+  forms: ['parts', 'wire'],
+  json: ['parts'],
   overview: ['parts', 'wire'],
-  streams: ['parts', 'wire'],
+  streams: ['forms', 'json', 'parts', 'wire'],
   shell: ['overview', 'parts', 'streams', 'wire'],
   main: ['shell', 'wire'],
 };

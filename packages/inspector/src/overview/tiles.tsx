@@ -1,5 +1,5 @@
+import { linkTo } from '../parts/address.js';
 import { bytes, count } from '../parts/figures.js';
-import { linkTo } from '../parts/route.js';
 import type { Overview } from './overview-wire.js';
 
 /** Counts of the engine now. A tile with a page of its own leads to it. */

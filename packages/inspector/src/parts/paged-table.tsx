@@ -7,8 +7,8 @@ export interface Column<T> {
   /** The title, which a phone shows beside each value. */
   readonly title: string;
   readonly cell: (row: T) => ReactNode;
-  /** Numbers stand at the right edge. @default 'text' */
-  readonly kind?: 'text' | 'number' | 'code' | 'actions';
+  /** Numbers stand at the right edge. `data` takes the room that the others leave, in one line. @default 'text' */
+  readonly kind?: 'text' | 'number' | 'code' | 'data' | 'actions';
   /** Whether the cell names its row. One column does. @default false */
   readonly isName?: boolean;
 }

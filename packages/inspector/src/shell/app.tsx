@@ -1,5 +1,6 @@
 import { useEffect } from 'react';
-import { type Route, useFocusOnChange, useRoute } from '../parts/route.js';
+import type { Route } from '../parts/address.js';
+import { useFocusOnChange, useRoute } from '../parts/route.js';
 import { Loading } from '../parts/states.js';
 import { access, checkAccess } from '../wire/admin.js';
 import { useStore } from '../wire/store.js';

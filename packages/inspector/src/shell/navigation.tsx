@@ -1,5 +1,5 @@
+import { linkTo } from '../parts/address.js';
 import { Icon } from '../parts/icons.js';
-import { linkTo } from '../parts/route.js';
 import { currentToken, forgetToken, type Role } from '../wire/admin.js';
 import { useStore } from '../wire/store.js';
 import { PAGES } from './pages.js';

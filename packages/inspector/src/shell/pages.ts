@@ -1,7 +1,7 @@
 import type { ComponentType } from 'react';
 import { OverviewPage } from '../overview/overview-page.js';
+import type { Route } from '../parts/address.js';
 import type { IconName } from '../parts/icons.js';
-import type { Route } from '../parts/route.js';
 import { StreamsPage } from '../streams/streams-page.js';
 
 /** One entry of the navigation. The page gets the parts of the address after its own name. */

@@ -1,37 +1,12 @@
-import { PagedTable } from '../parts/paged-table.js';
-import { linkTo, type Route, replaceQuery } from '../parts/route.js';
-import { SearchBox } from '../parts/search-box.js';
-import { EmptyState } from '../parts/states.js';
-import { usePages } from '../parts/use-pages.js';
-import { object, text } from '../wire/decoder.js';
+import type { Route } from '../parts/address.js';
+import { GroupList } from './group-list.js';
+import { GroupPage } from './group-page.js';
+import { StreamList } from './stream-list.js';
 
-const decodeStream = object({ stream: text });
-
-/** All streams that have a group with items. */
-export function StreamsPage({ query }: Route) {
-  const search = query['search'] ?? '';
-  const pages = usePages({ path: ['streams'], row: decodeStream }, search);
-  return (
-    <>
-      <div className="page-head">
-        <h1>Streams</h1>
-        <SearchBox label="Search streams" value={search} onChange={(value) => replaceQuery({ search: value })} />
-      </div>
-      <div className="card">
-        <PagedTable
-          label="streams"
-          pages={pages}
-          keyOf={({ stream }) => stream}
-          columns={[
-            { title: 'Stream', isName: true, kind: 'code', cell: ({ stream }) => <a href={linkTo(['streams', stream])}>{stream}</a> },
-          ]}
-          empty={
-            <EmptyState icon="streams" title={search === '' ? 'No streams yet' : 'No stream matches'}>
-              {search === '' ? 'A stream appears here with its first item.' : undefined}
-            </EmptyState>
-          }
-        />
-      </div>
-    </>
-  );
+/** Streams, the groups of a stream, or one group: as the address says. */
+export function StreamsPage({ parts, query }: Route) {
+  const [stream, group] = parts;
+  if (stream === undefined) return <StreamList search={query['search'] ?? ''} />;
+  if (group === undefined) return <GroupList stream={stream} search={query['search'] ?? ''} />;
+  return <GroupPage key={JSON.stringify([stream, group])} stream={stream} group={group} query={query} />;
 }
