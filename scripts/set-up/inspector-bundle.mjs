@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
+import { eventDocs } from './event-docs.mjs';
 import { NOTICES, noticesOf } from './third-party-notices.mjs';
 
 /** The folder from which the engine serves the page, below the root of the repository. */
@@ -23,7 +24,8 @@ export async function ensureInspector(root) {
     join(source, 'page'),
     ...['protocol', 'client'].map((name) => join(root, 'packages', name, 'dist')),
   ];
-  const inputs = [...folders.flatMap(filesBelow), join(root, 'package-lock.json'), import.meta.filename];
+  const events = join(root, 'docs/log-events.md');
+  const inputs = [...folders.flatMap(filesBelow), events, join(root, 'package-lock.json'), import.meta.filename];
   const newest = Math.max(...inputs.map((file) => statSync(file).mtimeMs));
   const made = statSync(join(target, NOTICES), { throwIfNoEntry: false });
   if (made !== undefined && made.mtimeMs > newest) return;
@@ -36,6 +38,7 @@ export async function ensureInspector(root) {
     SCRIPT: ['inspector.js', code],
     STYLE: ['inspector.css', bundleStyle(join(source, 'src'))],
     ICON: ['icon.svg', readFileSync(join(source, 'page/icon.svg'), 'utf8')],
+    EVENTS: ['event-docs.txt', JSON.stringify(eventDocs(readFileSync(events, 'utf8')))],
   }).reduce(
     (html, [place, [name = '', text = '']]) => {
       const file = `assets/${hashed(name, text)}`;
