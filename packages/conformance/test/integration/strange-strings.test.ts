@@ -130,11 +130,11 @@ describe('S27 strange texts in every text field', () => {
     expect(paths.length).toBeGreaterThan(25);
     for (const { method, path } of paths) {
       const named = (name: string) => path.replace(/\{\w+\}/g, () => name);
-      const queries = method === 'GET' ? ['after', 'search'] : ['timeout_ms'];
+      const query = (name: string) => (method === 'GET' ? `after=${name}&search=${name}` : `timeout_ms=${name}&${name}=1`);
       // A longer text makes the head too long, and then the engine closes the connection.
       for (const text of STRANGE_STRINGS.filter(({ length }) => length < 4_000)) {
         const name = percentEncode(text);
-        const targets = [named(name), ...queries.map((query) => `${named('a')}?${query}=${name}`), `${named('a')}?${name}=1`];
+        const targets = [named(name), `${named('a')}?${query(name)}`];
         const json = method === 'GET' ? undefined : { type: text, data: text, id: text, session_id: text, [text]: text };
         const replies = await Promise.all(targets.map((target) => ask(adminUrl, target, { method, json })));
         for (const { status } of replies)
