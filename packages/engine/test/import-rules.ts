@@ -176,7 +176,10 @@ const INSPECTOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
   json: ['parts'],
   overview: ['parts', 'wire'],
   streams: ['forms', 'json', 'parts', 'wire'],
-  shell: ['overview', 'parts', 'streams', 'wire'],
+  connections: ['forms', 'parts', 'wire'],
+  workers: ['forms', 'json', 'parts', 'wire'],
+  why: ['parts', 'wire'],
+  shell: ['connections', 'overview', 'parts', 'streams', 'why', 'wire', 'workers'],
   main: ['shell', 'wire'],
 };
 const INSPECTOR_SOURCE = 'packages/inspector/src/';
