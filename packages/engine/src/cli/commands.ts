@@ -119,6 +119,13 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./admin/sessions.js')).sessionsCommand,
   },
   {
+    name: 'why',
+    group: ADMIN,
+    summary: 'say why a client did not get a change',
+    example: 'rivulet why user-7 chat room-1 m1',
+    load: async () => (await import('./admin/why.js')).whyCommand,
+  },
+  {
     name: 'functions',
     group: ADMIN,
     summary: 'list the functions that can be called',

@@ -31,6 +31,11 @@ export interface SeededCause {
   readonly cause: string;
   /** The members that the detail of the answer must have. */
   readonly detail: Readonly<Record<string, unknown>>;
+  /**
+   * Makes the engine lose what it remembers of the cause, if its rings have one entry each (`SMALL_RINGS`), and the fact that it then
+   * misses. Absent where the engine reads the cause from its state.
+   */
+  readonly lose?: { readonly missing: string; readonly run: (seeded: Seeded) => Promise<unknown> };
   /** Starts an engine with an admin listener, and makes the cause. Everything ends with the test. */
   readonly seed: (options?: Pick<TestEngineOptions, 'why' | 'admin'>) => Promise<Seeded>;
 }
@@ -39,6 +44,8 @@ const STREAM = 'chat';
 const GROUP = 'lobby';
 const PLACE = { stream: STREAM, group: GROUP };
 const ROOM = { stream_name: STREAM, group_id: GROUP };
+/** Options of an engine that remembers one entry of each kind. */
+export const SMALL_RINGS = { why: { entries: 1 } } as const;
 /** Milliseconds by which the clock of the engine jumps, so that a token expires. */
 const JUMP_MS = 600_000;
 
@@ -58,6 +65,13 @@ export const SEEDED_CAUSES: readonly SeededCause[] = [
     name: 'refused join',
     cause: 'join_refused',
     detail: { by: 'function', function: 'app::may-join', reason: 'unauthorized' },
+    lose: {
+      missing: 'refused_joins',
+      run: async ({ client }) => {
+        client.join('s2', STREAM, 'other');
+        await client.take('unauthorized', ({ groupId }) => groupId === 'other');
+      },
+    },
     seed: async (options) => {
       const world = await connected(options);
       await world.worker.serve('app::may-join', () => ({ unauthorized: true }));
@@ -98,6 +112,15 @@ export const SEEDED_CAUSES: readonly SeededCause[] = [
     name: 'expired token',
     cause: 'session_ended',
     detail: { because: 'token_expired' },
+    lose: {
+      missing: 'session',
+      run: async ({ engine, worker }) => {
+        await worker.serve('app::auth', () => ({ identity: 'bob' }));
+        const other = await StreamSocket.open(`${engine.streamUrl}/stream/${STREAM}/${GROUP}`);
+        await other.take('sync');
+        await other.close();
+      },
+    },
     seed: async (options) => {
       let shift = 0;
       const clock = { now: () => Date.now() + shift, monotonic: () => performance.now() };
@@ -118,6 +141,13 @@ export const SEEDED_CAUSES: readonly SeededCause[] = [
     name: 'time to live over',
     cause: 'deleted_by_ttl',
     detail: {},
+    lose: {
+      missing: 'cause_of_delete',
+      run: async ({ worker }) => {
+        await set({ worker }, 'm2');
+        await worker.result('stream::delete', { ...ROOM, item_id: 'm2' });
+      },
+    },
     seed: async (options) => {
       const world = await joined(options);
       await world.worker.result('stream::set', { ...ROOM, item_id: 'm1', data: { id: 'm1' }, ttl_ms: 1_000 });
@@ -129,6 +159,7 @@ export const SEEDED_CAUSES: readonly SeededCause[] = [
     name: 'write conflict',
     cause: 'refused_by_condition',
     detail: { code: 'CONFLICT' },
+    lose: { missing: 'refused_writes', run: ({ worker }) => refuse({ worker }, 'm5') },
     seed: async (options) => {
       const world = await joined(options);
       await set(world, 'm1');
@@ -140,6 +171,7 @@ export const SEEDED_CAUSES: readonly SeededCause[] = [
     name: 'refused batch',
     cause: 'refused_with_batch',
     detail: { failed_item: 'm1' },
+    lose: { missing: 'refused_writes', run: ({ worker }) => refuse({ worker }, 'm5') },
     seed: async (options) => {
       const world = await joined(options);
       await set(world, 'm1');
@@ -178,6 +210,13 @@ export const SEEDED_CAUSES: readonly SeededCause[] = [
     name: 'never written',
     cause: 'never_written',
     detail: {},
+    lose: {
+      missing: 'refused_writes',
+      run: async ({ worker }) => {
+        await refuse({ worker }, 'm5');
+        await refuse({ worker }, 'm6');
+      },
+    },
     seed: async (options) => {
       const world = await joined(options);
       await set(world, 'm1');
@@ -206,6 +245,12 @@ async function joined(options: Parameters<SeededCause['seed']>[0]): Promise<Worl
 
 async function set({ worker }: Pick<World, 'worker'>, item: string, data: unknown = { id: item }): Promise<void> {
   await worker.result('stream::set', { ...ROOM, item_id: item, data });
+}
+
+/** Makes a write of an item that its condition refuses. */
+async function refuse({ worker }: Pick<World, 'worker'>, item: string): Promise<void> {
+  await set({ worker }, item);
+  await worker.result('stream::set', { ...ROOM, item_id: item, data: {}, if_absent: true });
 }
 
 /** Returns the id of the only stream client. */

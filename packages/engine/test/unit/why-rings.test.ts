@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { FlushRing } from '../../src/why/flush-ring.js';
+import { nearNames } from '../../src/why/near-names.js';
+import { Ring } from '../../src/why/ring.js';
+import { SessionIds } from '../../src/why/session-ids.js';
+
+describe('a ring', () => {
+  const at = (now: number) => ({ at: now });
+
+  it('has its newest entries, and knows since when it has all', () => {
+    let now = 1_000;
+    const ring = new Ring({ entries: 2, keepMs: 100, clock: { now: () => now } });
+    expect({ since: ring.knownSince, overrun: ring.overrun }).toEqual({ since: 1_000, overrun: false });
+    for (const time of [1_001, 1_002]) ring.add(at(time));
+    expect(ring.overrun).toBe(false);
+    ring.add(at(1_003));
+    expect(Array.from(ring.newestFirst(), (entry) => entry.at)).toEqual([1_003, 1_002]);
+    expect({ since: ring.knownSince, overrun: ring.overrun }).toEqual({ since: 1_002, overrun: true });
+    // The lost entry would not count any more.
+    now = 1_102;
+    expect({ since: ring.knownSince, overrun: ring.overrun }).toEqual({ since: 1_002, overrun: false });
+    now = 1_103;
+    expect(Array.from(ring.newestFirst(), (entry) => entry.at)).toEqual([1_003]);
+    now = 2_000;
+    expect({ since: ring.knownSince, found: ring.find(() => true) }).toEqual({ since: 1_900, found: undefined });
+  });
+});
+
+describe('the flushes of a group', () => {
+  it('have the time of each change, until they are overrun', () => {
+    const flushes = new FlushRing(3);
+    expect(flushes.timeOf(1)).toBeUndefined();
+    flushes.add(10, 12, 100.7);
+    flushes.add(12, 13, 200);
+    flushes.add(13, 20, 300);
+    expect([10, 11, 12, 13, 14, 20, 21].map((offset) => flushes.timeOf(offset))).toEqual([undefined, 100, 100, 200, 300, 300, undefined]);
+    flushes.add(20, 21, 400);
+    expect([12, 13, 20, 21].map((offset) => flushes.timeOf(offset))).toEqual([undefined, 200, 300, 400]);
+    flushes.add(21, 22, 500);
+    flushes.add(22, 23, 600);
+    flushes.add(23, 24, 700);
+    expect([21, 22, 23, 24].map((offset) => flushes.timeOf(offset))).toEqual([undefined, 500, 600, 700]);
+  });
+
+  it('begin anew when the log of the group does', () => {
+    const flushes = new FlushRing(3);
+    flushes.add(0, 5, 100);
+    flushes.add(9, 10, 200);
+    expect([5, 9, 10].map((offset) => flushes.timeOf(offset))).toEqual([undefined, undefined, 200]);
+  });
+});
+
+describe('ids of sessions', () => {
+  it('show which run of the engine made them', () => {
+    const [first, second] = [new SessionIds(), new SessionIds()];
+    const id = first.make();
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/);
+    expect(first.make()).not.toBe(id);
+    expect([first.originOf(id), second.originOf(id), first.originOf('ann')]).toEqual(['this_run', 'another_run', 'no_id']);
+  });
+});
+
+describe('near names', () => {
+  it('differ by two letters, by case or by an end, and the nearest comes first', () => {
+    const others = ['lobby', 'Loby', 'lob', 'hall', 'loby-2024', 'kitchen', 'lobbbby'];
+    expect(nearNames('loby', others)).toEqual(['Loby', 'lobby', 'lob']);
+    expect(nearNames('room', ['room-1234', 'x'.repeat(200)])).toEqual(['room-1234']);
+    expect(nearNames('a'.repeat(200), [`${'a'.repeat(199)}b`])).toEqual([]);
+  });
+});
