@@ -393,8 +393,9 @@ export const LIMITS = {
   whyEndedJoins: 8,
   /** The items that the engine remembers of a call whose writes were refused. */
   whyBatchItems: 64,
-  /** The changes of a group that one answer of `GET /api/why` reads, to find out whether an item was deleted. */
+  /** The changes of a group that one answer of `GET /api/why` reads, to find out whether an item was deleted, and their length. */
   whyReadChanges: 100_000,
+  whyReadChars: 33_554_432,
   /** The commands that speak with a running engine at the same time, through the socket in its data directory. */
   controlConversations: 8,
   /** One line between a command and the engine. */

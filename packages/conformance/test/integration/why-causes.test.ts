@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { ask } from '../harness/admin-client.js';
 
 const PLACE = { stream: 'chat', group: 'lobby' };
+const UNBOUNDED = { maxBytes: undefined, maxAgeMs: undefined };
 const ROOM = { stream_name: 'chat', group_id: 'lobby' };
 
 async function world(options: TestEngineOptions = {}) {
@@ -174,7 +175,7 @@ describe('a session that has ended', () => {
 
 describe('an item that was deleted', () => {
   it('by a call, by the end of a lease, or by a bound of its group', async () => {
-    const groupBounds = [{ streams: 'chat', maxItems: 2, onFull: 'delete_oldest' as const }];
+    const groupBounds = [{ streams: 'chat', maxItems: 2, ...UNBOUNDED, onFull: 'delete_oldest' as const }];
     const { engine, worker, set, joined, open } = await world({ stream: { groupBounds } });
     await worker.serve('app::lease', (input) => {
       const { subscription_id } = input as { subscription_id: string };
@@ -206,7 +207,7 @@ describe('an item that was deleted', () => {
 
 describe('a write that was refused', () => {
   it('by a limit, and then succeeds', async () => {
-    const groupBounds = [{ streams: 'chat', maxItems: 1, onFull: 'refuse' as const }];
+    const groupBounds = [{ streams: 'chat', maxItems: 1, ...UNBOUNDED, onFull: 'refuse' as const }];
     const { engine, worker, set, joined } = await world({ stream: { groupBounds } });
     const client = await joined();
     await set('m1');

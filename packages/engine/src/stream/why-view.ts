@@ -1,6 +1,6 @@
 import { LIMITS } from '@rivulet/protocol';
 import type { SessionDirectory } from '../core/revocation/session-directory.js';
-import type { GroupRef } from '../store/store.js';
+import type { ChangeEntry, GroupRef } from '../store/store.js';
 import type { GroupName, GroupView, SessionView, StoredChange, StreamsView } from '../why/views.js';
 import type { Hub } from './fanout/hub.js';
 import { viewOf } from './session/session-view.js';
@@ -108,15 +108,17 @@ export class WhyView implements StreamsView {
     const changes = await this.#options.store.changes(ref, since, 'reader');
     if (changes.kind === 'stale') return 'unknown';
     let read = 0;
+    let chars = 0;
     try {
       for await (const chunk of changes.chunks()) {
         for (const entry of chunk) {
           const matched = matches(entry);
           if (matched === 'stop') return 'unknown';
           if (matched) return entry;
+          if (entry.kind === 'item') chars += entry.data.length;
         }
         read += chunk.length;
-        if (read >= LIMITS.whyReadChanges) return 'unknown';
+        if (read >= LIMITS.whyReadChanges || chars >= LIMITS.whyReadChars) return 'unknown';
       }
       return 'none';
     } finally {
@@ -125,7 +127,7 @@ export class WhyView implements StreamsView {
   }
 }
 
-type Entry = { readonly kind: 'item' | 'tombstone'; readonly item: string; readonly changed: number };
+type Entry = Pick<ChangeEntry, 'kind' | 'item' | 'changed'>;
 
 function isIn(sessions: ReadonlySet<unknown>, session: unknown): session is StreamSession {
   return sessions.has(session);

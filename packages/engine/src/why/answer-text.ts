@@ -79,7 +79,7 @@ export function textOf(answer: WhyAnswer): string {
     case 'never_written':
       return neverText(detail);
     case 'store_unavailable':
-      return `The engine is cut off from its store (Redis) for ${detail.for_ms} ms. Changes of other engines do not arrive until it is back.`;
+      return unavailableText(detail);
     case 'not_known_any_more':
       return lostText(detail);
     default:
@@ -113,6 +113,11 @@ function joinsText({ joins, more, near }: DetailOf<'not_joined'>): string {
 
 function aboutDelete(detail: { readonly delete: WhyAnswer }): string {
   return `About the delete: ${textOf(detail.delete)}`;
+}
+
+function unavailableText({ for_ms: ms }: DetailOf<'store_unavailable'>): string {
+  if (ms === 0) return 'The engine could not read its store. Its log says more.';
+  return `The engine has been cut off from its store, such as Redis, for ${ms} ms. Changes of other engines do not arrive now.`;
 }
 
 function neverText({ item, item_of_offset: other, head }: DetailOf<'never_written'>): string {
