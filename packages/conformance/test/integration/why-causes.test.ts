@@ -91,6 +91,25 @@ describe('a change that was handed over', () => {
   });
 });
 
+describe('a change before the log of its group', () => {
+  it('is of an item that nobody knows any more, when a later change of the item followed', async () => {
+    const { engine, set, joined } = await world({ stream: { logMaxChanges: 1 } });
+    const client = await joined('m1');
+    await set('m1');
+    await set('m1');
+    await set('m1');
+    await client.take('update');
+    await client.take('update');
+    const session = await sessionOf(engine);
+    const question = { session, ...PLACE };
+    expect(await askWhy(engine, { ...question, offset: 3 })).toMatchObject({ cause: 'delivered', detail: { item: 'm1' } });
+    expect(await askWhy(engine, { ...question, offset: 2 })).toMatchObject({
+      cause: 'not_known_any_more',
+      detail: { missing: 'item_of_offset' },
+    });
+  });
+});
+
 describe('a client that was not let in', () => {
   it('is found by its address, and by the identity that the auth function named', async () => {
     const { engine, worker } = await world({ stream: { authFunction: 'app::auth' } });
@@ -103,6 +122,21 @@ describe('a client that was not let in', () => {
         detail: { by: 'auth_function', reason: 'unauthorized', address: '127.0.0.1' },
       });
     expect(await askWhy(engine, { session: 'adam', ...PLACE })).toMatchObject({ cause: 'unknown_session' });
+  });
+
+  it('is found by its address when it reads by plain HTTP', async () => {
+    const { engine, worker } = await world();
+    await worker.serve('app::may-join', () => ({ unauthorized: true }));
+    await worker.bind('stream:join', 'app::may-join', {});
+    const base = engine.streamUrl.replace('ws:', 'http:');
+    for (const path of ['/stream/chat/lobby', '/events?group=chat/lobby']) {
+      const { status } = await ask(base, path, { headers: { accept: path.startsWith('/events') ? 'text/event-stream' : '*/*' } });
+      expect(status).toBe(403);
+      expect(await askWhy(engine, { session: '127.0.0.1', ...PLACE })).toMatchObject({
+        cause: 'upgrade_refused',
+        detail: { by: 'stream_join', reason: 'unauthorized' },
+      });
+    }
   });
 
   it('waits for the functions of its join', async () => {

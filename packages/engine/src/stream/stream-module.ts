@@ -108,7 +108,7 @@ export class StreamModule {
       this.#ledger = createCallLedger({ store: options.store, retentionMs: config.idempotencyRetentionMs, isShared, clock, logger });
     }
     this.calls = new PageCalls({ fabric, config, ledger: this.#ledger, heads: new GroupHeads(store, logger), logger });
-    const auth = new AuthGate(fabric, config, clock, logger, this.jwt, this.calls.waits);
+    const auth = new AuthGate(fabric, config, clock, logger, this.jwt, this.calls.waits, why);
     const policy = { failClosed: config.joinFailClosed, authenticated: auth.authenticates, timeoutMs: config.joinTimeoutMs };
     this.leases = new Leases(store, logger, clock);
     const triggers = new JoinLeaveTriggers(fabric, policy, logger);
@@ -121,7 +121,7 @@ export class StreamModule {
     const sessionContext = { hub, triggers, leases, calls, frames, config, logger, expiry, directory, sessions, why };
     if (why !== undefined) this.why = new Why(why, new WhyView({ hub, store, directory, sessions }), clock);
     this.reading = buildReading({ config, auth, store, context: sessionContext, directory, refuseMs: options.outage?.refuseMs, clock });
-    this.#postedAccess = new ReadAccess({ auth, triggers, directory, clock });
+    this.#postedAccess = new ReadAccess({ auth, triggers, directory, clock, why });
     this.gateway = new StreamGateway({
       config,
       auth,

@@ -100,6 +100,7 @@ const REFUSERS = {
   origin: 'the list of allowed origins',
   token: 'the check of the token',
   auth_function: 'the auth function',
+  stream_join: 'a function of stream:join or the grants of the token',
   operator: 'an operator',
   engine: 'the engine',
 } as const;

@@ -44,8 +44,8 @@ export interface EndedSession {
   readonly more: boolean;
 }
 
-/** The part that refused an upgrade. */
-export type UpgradeRefuser = 'origin' | 'token' | 'auth_function' | 'operator' | 'engine';
+/** The part that refused a connection, or a request of plain HTTP. `stream_join`: a join of such a request was refused. */
+export type UpgradeRefuser = 'origin' | 'token' | 'auth_function' | 'stream_join' | 'operator' | 'engine';
 
 export interface RefusedUpgrade {
   readonly at: number;

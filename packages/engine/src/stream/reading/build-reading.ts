@@ -36,7 +36,7 @@ export function buildReading({ config, auth, store, context, directory, refuseMs
   return new HttpReading({
     config,
     changes,
-    access: new ReadAccess({ auth, triggers, directory, clock }),
+    access: new ReadAccess({ auth, triggers, directory, clock, why: context.why }),
     pages,
     events: new EventStreams({ auth, context, directory, config, figures, hasPositions, clock }),
     figures,

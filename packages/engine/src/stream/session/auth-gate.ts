@@ -14,7 +14,7 @@ import { AuthCalls, type CredentialMemory } from '../../transport/upgrade/auth-c
 import { credentialDigest } from '../../transport/upgrade/credential-digest.js';
 import { decodeQuery, headersForAuth } from '../../transport/upgrade/upgrade-input.js';
 import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
-import type { UpgradeRefuser } from '../../why/why-records.js';
+import type { UpgradeRefuser, WhyRecords } from '../../why/why-records.js';
 import type { FunctionWaits } from '../calls/function-waits.js';
 
 /** The decision about an upgrade. A refusal has status 503 when nobody could decide; then the client should try again later. */
@@ -72,11 +72,21 @@ export class AuthGate {
   readonly #clock: Clock;
   readonly #jwt: JwtAccess | undefined;
   readonly #waits: FunctionWaits | undefined;
+  readonly #why: Pick<WhyRecords, 'upgradeRefused'> | undefined;
 
-  /** `waits`: absent where nothing waits for a worker. */
-  constructor(fabric: Fabric, config: StreamConfig, clock: Clock, logger: Logger, jwt?: JwtAccess, waits?: FunctionWaits) {
+  /** `waits`: absent where nothing waits for a worker. `why` records refusals; absent where nobody can ask for them. */
+  constructor(
+    fabric: Fabric,
+    config: StreamConfig,
+    clock: Clock,
+    logger: Logger,
+    jwt?: JwtAccess,
+    waits?: FunctionWaits,
+    why?: Pick<WhyRecords, 'upgradeRefused'>,
+  ) {
     this.#fabric = fabric;
     this.#waits = waits;
+    this.#why = why;
     this.#config = config;
     this.#jwt = jwt;
     this.#logger = logger;
@@ -94,6 +104,15 @@ export class AuthGate {
    * connected client sent in place of the one in its request.
    */
   async decide(request: UpgradeRequest, refreshed?: string): Promise<AuthDecision> {
+    const decision = await this.#decide(request, refreshed);
+    if (decision.kind === 'refused') {
+      const { identity, by, reason } = decision;
+      this.#why?.upgradeRefused({ identity, address: request.remoteAddress, by, reason });
+    }
+    return decision;
+  }
+
+  async #decide(request: UpgradeRequest, refreshed: string | undefined): Promise<AuthDecision> {
     if (!this.#originAllowed(request)) return this.#refuse('origin', 'origin', request, 403);
     const checked = await this.#jwt?.check(request, refreshed);
     if (checked?.kind === 'refused') return { ...this.#refuse(checked.reason, 'token', request), identity: checked.identity };

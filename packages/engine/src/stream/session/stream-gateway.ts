@@ -169,8 +169,8 @@ export class StreamGateway {
     const { answer, revoked } = await this.#directory.ask(() => this.#options.auth.decide(request));
     const decision = answer.kind === 'allowed' && revoked(answer.identity) ? REVOKED : answer;
     if (decision.kind === 'refused') {
-      const { by, reason, identity = answer.identity } = decision;
-      why?.upgradeRefused({ identity, address, by, reason });
+      // The auth gate has recorded its own refusals.
+      if (decision === REVOKED) why?.upgradeRefused({ identity: answer.identity, address, by: 'operator', reason: 'revoked' });
       if (this.#options.config.authRejectMode === 'http') return { kind: 'refuse', status: decision.status };
       return { kind: 'accept_then_close', protocol, close: closeBefore(decision) };
     }

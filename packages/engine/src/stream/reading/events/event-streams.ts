@@ -15,7 +15,7 @@ import { type JoinEvent, joinEvent } from '../../session/join-leave-triggers.js'
 import { StreamSession, type StreamSessionContext } from '../../session/stream-session.js';
 import { decideJoin } from '../../session/token-joins.js';
 import { type Answer, type AnswerTo, errorAnswer, readHeaders } from '../requests/answer.js';
-import { EXPIRED, hasEnded, refusedBy } from '../requests/read-access.js';
+import { EXPIRED, hasEnded, noteRefusedRead, refusedBy } from '../requests/read-access.js';
 import type { EventStreamEnd, ReadFigures } from '../requests/read-figures.js';
 import { type ReadRef, subscriptionIdOf } from '../requests/read-target.js';
 import { EventConnection, type EventConnectionDeps, retryLine } from './event-connection.js';
@@ -143,6 +143,7 @@ export class EventStreams {
         joins.push({ group, event, lease: join.lease });
         continue;
       }
+      noteRefusedRead(this.#deps.context.why, about, decision.identity, join.cause);
       for (const allowed of joins) triggers.left(allowed.event);
       return { kind: 'refused', status: 403, code: 'FORBIDDEN', message: `the join of ${group.id} was refused` };
     }

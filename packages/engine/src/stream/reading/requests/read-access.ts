@@ -5,6 +5,7 @@ import type { Clock } from '../../../structures/clock.js';
 import { credentialDigest } from '../../../transport/upgrade/credential-digest.js';
 import { decodeQuery } from '../../../transport/upgrade/upgrade-input.js';
 import type { UpgradeRequest } from '../../../transport/upgrade/upgrade-request.js';
+import type { JoinRefusalCause, WhyRecords } from '../../../why/why-records.js';
 import type { AuthDecision, AuthGate } from '../../session/auth-gate.js';
 import { type JoinLeaveTriggers, joinEvent } from '../../session/join-leave-triggers.js';
 import { decideJoin } from '../../session/token-joins.js';
@@ -39,6 +40,8 @@ interface ReadAccessDeps {
   readonly triggers: JoinLeaveTriggers;
   readonly directory: SessionDirectory;
   readonly clock: Clock;
+  /** Records refused joins. @default nothing */
+  readonly why?: WhyRecords | undefined;
 }
 
 /** Parameters of the query that say what to read. They are no credentials. */
@@ -73,7 +76,7 @@ export class ReadAccess {
   }
 
   async decide(request: UpgradeRequest, ref: ReadRef): Promise<ReadDecision> {
-    const { auth, triggers, directory, clock } = this.#deps;
+    const { auth, triggers, directory, clock, why } = this.#deps;
     if (!auth.authenticates && triggers.open) {
       const decision = await auth.decide(request);
       return decision.kind === 'allowed' ? allowedBy(decision) : refusedBy(decision);
@@ -87,7 +90,10 @@ export class ReadAccess {
       const decision = await auth.decide(request);
       if (decision.kind === 'refused') return decision;
       const event = { ...joinEvent(randomUUID(), ref, ref.item, decision), transport: 'http' } as const;
-      return (await decideJoin(event, triggers, decision.grants)).allowed ? decision : FORBIDDEN;
+      const join = await decideJoin(event, triggers, decision.grants);
+      if (join.allowed) return decision;
+      noteRefusedRead(why, request, decision.identity, join.cause);
+      return FORBIDDEN;
     });
     if (answer.kind === 'refused') return 'code' in answer ? answer : refusedBy(answer);
     if (revoked(answer.identity)) return { kind: 'refused', status: 401, code: 'UNAUTHORIZED', message: 'the access was revoked' };
@@ -116,6 +122,16 @@ export class ReadAccess {
   #drop(identity: string): void {
     for (const [key, allow] of this.#allowed) if (allow.decision.identity === identity) this.#allowed.delete(key);
   }
+}
+
+/** Records that a join of a read by plain HTTP was refused. Such a read has no session. */
+export function noteRefusedRead(
+  why: WhyRecords | undefined,
+  { remoteAddress: address }: Pick<UpgradeRequest, 'remoteAddress'>,
+  identity: string | undefined,
+  { reason }: JoinRefusalCause,
+): void {
+  why?.upgradeRefused({ identity, address, by: 'stream_join', reason });
 }
 
 /** Returns whether an access is over. */
