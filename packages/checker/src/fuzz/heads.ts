@@ -16,7 +16,7 @@ function inHead(random: Random): string {
 }
 
 /** Returns a strange text for a request target that Node accepts. */
-function inTarget(random: Random): string {
+export function inTarget(random: Random): string {
   const text = random.pick(STRANGE_TEXTS);
   return random.chance(0.6) ? percentEncode(text) : text.replace(/[^!-~]/g, '%');
 }
@@ -33,7 +33,7 @@ const QUERIES = [
   '?key=k&dir=up',
   '?auth_token=t',
 ];
-const ODD_HEADERS: readonly ((random: Random) => string)[] = [
+export const ODD_HEADERS: readonly ((random: Random) => string)[] = [
   (r) =>
     `Sec-WebSocket-Protocol: ${r.pick(['Authorization, t1', 'Authorization,', ',,,', 'a'.repeat(200), `b${' '.repeat(2_000)}x`, inHead(r)])}`,
   (r) =>

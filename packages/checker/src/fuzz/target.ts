@@ -25,6 +25,7 @@ export interface TargetPorts {
   readonly guarded: number;
   readonly stream: number;
   readonly http: number;
+  readonly admin: number;
 }
 
 /** Runs an engine with every listener as a child process, over one kind of store. */
@@ -33,7 +34,7 @@ export class Target {
   readonly #directory: string;
   readonly #redis: RedisServer | undefined;
   readonly #child: ChildProcess;
-  ports: TargetPorts = { worker: 0, guest: 0, guarded: 0, stream: 0, http: 0 };
+  ports: TargetPorts = { worker: 0, guest: 0, guarded: 0, stream: 0, http: 0, admin: 0 };
   #log = '';
   #stopping = false;
   /** Description of the end of the process; undefined while it runs or after `stop`. */
@@ -98,7 +99,7 @@ function portsOf(line: string): TargetPorts {
   const all = [...line.matchAll(/(\w+)=\w+:\/\/[^ ]*:(\d+)/g)].map(([, name, port]) => ({ name, port: Number(port) }));
   const [worker = 0, guest = 0, guarded = 0] = all.filter(({ name }) => name === 'worker').map(({ port }) => port);
   const portOf = (name: string) => all.find((listener) => listener.name === name)?.port ?? 0;
-  return { worker, guest, guarded, stream: portOf('stream'), http: portOf('http') };
+  return { worker, guest, guarded, stream: portOf('stream'), http: portOf('http'), admin: portOf('admin') };
 }
 
 function adapterOf(kind: StoreKind, url: string, name: string): string {
@@ -166,5 +167,7 @@ ${guestListener(['middleware_function_id: fz::mw', 'rbac: { expose_functions: [m
     config: {}
   - name: iii-http
     config: { host: 127.0.0.1, port: 0, default_timeout: 100 }
+  - name: rivulet-admin
+    config: { port: 0 }
 `;
 }

@@ -1,4 +1,6 @@
+import { LIMITS } from '@rivulet/protocol';
 import type { Random } from '@rivulet/testkit/random';
+import { adminRequest } from './admin-requests.js';
 import { broken, message, pingFrame, randomBytes } from './frames.js';
 import { brokenRequest, httpRequest, readRequest, upgradeHead } from './heads.js';
 import type { HostileWorker } from './hostile-worker.js';
@@ -22,7 +24,7 @@ const BREAKS = 0.004;
 const ODD_HEAD = 0.3;
 
 /** The kinds of peers. */
-export type PeerKind = 'stream' | 'worker' | 'guest' | 'guarded' | 'http' | 'read' | 'channel' | 'otel';
+export type PeerKind = 'stream' | 'worker' | 'guest' | 'guarded' | 'http' | 'read' | 'admin' | 'channel' | 'otel';
 
 /** A kind of listener and the messages of its peers. */
 interface Kind {
@@ -102,6 +104,17 @@ const KINDS: readonly Kind[] = [
     port: (ports) => ports.stream,
     head: () => '',
     next: readRequest,
+    broken: brokenRequest,
+  },
+  {
+    name: 'admin',
+    peers: 16,
+    weight: 6,
+    // The listener ends a connection with more unanswered requests.
+    batch: LIMITS.adminPipelined,
+    port: (ports) => ports.admin,
+    head: () => '',
+    next: adminRequest,
     broken: brokenRequest,
   },
   {
@@ -206,5 +219,5 @@ export class Traffic {
 }
 
 function isWebSocket({ name }: Kind): boolean {
-  return name !== 'http' && name !== 'read';
+  return name !== 'http' && name !== 'read' && name !== 'admin';
 }

@@ -1,5 +1,6 @@
 import { Random } from '@rivulet/testkit/random';
 import { describe, expect, it } from 'vitest';
+import { adminRequest } from '../../src/fuzz/admin-requests.js';
 import { readFuzzArguments } from '../../src/fuzz/arguments.js';
 import { type CampaignOptions, runCampaign } from '../../src/fuzz/campaign.js';
 import { broken, message } from '../../src/fuzz/frames.js';
@@ -59,7 +60,13 @@ describe('a seed', () => {
     const all = (seed: number) => {
       const random = new Random(seed);
       const texts = [...STREAM_SEEDS, ...WORKER_SEEDS].flatMap(() => [mutated(STREAM_SEEDS, random), mutated(WORKER_SEEDS, random)]);
-      const bytes = texts.flatMap((text) => [message(text, random), broken(text, random), httpRequest(random), readRequest(random)]);
+      const bytes = texts.flatMap((text) => [
+        message(text, random),
+        broken(text, random),
+        httpRequest(random),
+        readRequest(random),
+        adminRequest(random),
+      ]);
       return [...texts, ...bytes.map((part) => part.toString('latin1')), upgradeHead('/', random, true)];
     };
     expect(all(7)).toEqual(all(7));

@@ -77,3 +77,26 @@ test('off loopback, no path but the probes and the files of the inspector answer
   expect((await ask(adminUrl, ITEM, { token: TOKEN })).status).toBe(404);
   expect((await ask(adminUrl, '/metrics', { token: TOKEN })).status).toBe(200);
 });
+
+test('the token of viewers reads each path that viewers may read, and changes nothing', async () => {
+  const { adminUrl, log } = await startTestEngine({ admin: { token: TOKEN, viewerToken: 'a-token-of-viewers' } });
+  const needs = Array.from(
+    DOCUMENT.matchAll(/^\| (GET|PUT|POST|DELETE) \| `(\/[^`]*)` \| (viewer|full) \|/gm),
+    ([, method = '', path = '', need = '']) => ({
+      method,
+      path: path.replace(/\{(\w+)\}/g, (_all, name: string) => NAMES[name] ?? 'nobody'),
+      need,
+    }),
+  );
+  expect(needs.filter(({ need }) => need === 'full').length).toBeGreaterThan(5);
+  for (const { method, path, need } of needs) {
+    const { status } = await ask(adminUrl, path, {
+      method,
+      token: 'a-token-of-viewers',
+      ...(method === 'GET' ? {} : { json: { data: 1 } }),
+    });
+    expect([method, path, (need === 'full') === (status === 403) && status !== 401, status]).toMatchObject({ 2: true });
+  }
+  expect(log.filter(({ event }) => event === 'admin_action')).toEqual([]);
+  expect((await ask(adminUrl, ITEM, { token: TOKEN })).status).toBe(404);
+});

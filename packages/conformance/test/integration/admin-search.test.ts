@@ -44,6 +44,31 @@ describe.each([{ lmdb: false }, { lmdb: true }])('a search, with %j', ({ lmdb })
     expect((await ask(adminUrl, '/api/streams/many/groups/room-0/items?search=a&after=gone')).status).toBe(400);
   });
 
+  it('lists items that are too large for a page without their values', async () => {
+    const { adminUrl, workerUrl } = await startTestEngine({ admin: {}, lmdb });
+    const worker = await RawWorker.connect(workerUrl);
+    const large = 'x'.repeat(LIMITS.adminItemsBytes + 1);
+    for (const [item, data] of [
+      ['big-1', large],
+      ['small', 1],
+      ['big-2', large],
+    ] as const)
+      await worker.result('stream::set', { stream_name: 's', group_id: 'g', item_id: item, data });
+    const path = '/api/streams/s/groups/g/items';
+    const left = { data: null, data_left_out: true, chars: large.length + 2 };
+    const rows = (await pagesOf(adminUrl, path, 'limit=2')).flat();
+    expect(rows).toEqual([
+      { id: 'big-1', ...left },
+      { id: 'small', data: 1 },
+      { id: 'big-2', ...left },
+    ]);
+    expect((await pagesOf(adminUrl, path, 'search=big')).flat()).toEqual([
+      { id: 'big-1', ...left },
+      { id: 'big-2', ...left },
+    ]);
+    expect((await askJson(adminUrl, `${path}/big-1`)).data).toBe(large);
+  });
+
   it('reads a bounded part of a long list, and goes on behind it', async () => {
     const { adminUrl, workerUrl } = await startTestEngine({ admin: {}, lmdb });
     const worker = await RawWorker.connect(workerUrl);

@@ -1,12 +1,18 @@
+import { readFileSync } from 'node:fs';
+import { percentEncode } from '@rivulet/protocol';
 import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
 import { RawSocket, upgradeHead } from '@rivulet/testkit/peers/raw-socket';
 import { type Frame, RawWorker, WorkerError } from '@rivulet/testkit/peers/raw-worker';
 import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { STRANGE_STRINGS, STRANGE_VALUES } from '@rivulet/testkit/strange-strings';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { ask } from '../harness/admin-client.js';
 import { Bystanders } from '../harness/bystanders.js';
 import { FUNCTION_FIELDS, WORKER_FRAMES } from '../harness/hostile-corpus.js';
 
+const ADMIN_DOCUMENT = readFileSync(new URL('../../../../docs/admin.md', import.meta.url), 'utf8');
+/** The answers of the admin listener to a request that a client has made wrong, or right. */
+const ADMIN_STATUSES: ReadonlySet<number> = new Set([200, 400, 404]);
 const FAST = 1_000_000;
 const RATES = { maxFramesPerSecond: FAST, maxBytesPerSecond: 2 ** 30 };
 
@@ -113,6 +119,30 @@ describe('S27 strange texts in every text field', () => {
       }
       await harmless(url);
     }
+  });
+
+  test('of the paths, queries and bodies of the admin listener', async () => {
+    const { adminUrl, log, harmless } = await start({ admin: {}, guest: {} });
+    const paths = Array.from(ADMIN_DOCUMENT.matchAll(/^\| (GET|PUT|POST|DELETE) \| `(\/[^`]*)` \|/gm), ([, method = '', path = '']) => ({
+      method,
+      path,
+    }));
+    expect(paths.length).toBeGreaterThan(25);
+    for (const { method, path } of paths) {
+      const named = (name: string) => path.replace(/\{\w+\}/g, () => name);
+      const query = (name: string) => (method === 'GET' ? `after=${name}&search=${name}` : `timeout_ms=${name}&${name}=1`);
+      // A longer text makes the head too long, and then the engine closes the connection.
+      for (const text of STRANGE_STRINGS.filter(({ length }) => length < 4_000)) {
+        const name = percentEncode(text);
+        const targets = [named(name), `${named('a')}?${query(name)}`];
+        const json = method === 'GET' ? undefined : { type: text, data: text, id: text, session_id: text, [text]: text };
+        const replies = await Promise.all(targets.map((target) => ask(adminUrl, target, { method, json })));
+        for (const { status } of replies)
+          expect([method, path, text.slice(0, 40), ADMIN_STATUSES.has(status), status]).toMatchObject({ 3: true });
+      }
+      await harmless(`${method} ${path}`);
+    }
+    expect(log.map(({ event }) => event)).not.toContain('admin_request_failed');
   });
 
   test.each([

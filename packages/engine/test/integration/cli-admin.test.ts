@@ -43,18 +43,22 @@ test('lists show what the engine has, page by page, with either token', async ()
     return (JSON.parse(stdout) as Record<string, Record<string, unknown>[]>)[name] ?? [];
   };
   await at(engine, {}, 'set', 'chat', 'room', 'm1', '1');
-  const [streams, groups, sessions, functions, some, triggers, table] = await Promise.all([
+  const [streams, groups, sessions, functions, some, triggers, anns, rooms, table] = await Promise.all([
     rowsOf('streams', viewer),
     rowsOf('groups', viewer, 'chat'),
     rowsOf('sessions', full),
     rowsOf('functions', full),
     rowsOf('functions', full, '--limit', '3'),
     rowsOf('triggers', viewer),
+    rowsOf('sessions', viewer, '--search', 'AN'),
+    rowsOf('groups', viewer, 'chat', '--search', 'other'),
     at(engine, viewer, 'sessions'),
   ]);
   expect(streams).toEqual([{ process: 'main', stream: 'chat' }]);
   expect(groups).toMatchObject([{ stream: 'chat', group: 'room', subscriptions: 2 }]);
   expect(sessions.map(({ identity }) => identity)).toEqual(['ann', 'bob']);
+  expect(anns.map(({ identity }) => identity)).toEqual(['ann']);
+  expect(rooms).toEqual([]);
   expect(functions.map(({ function_id }) => function_id)).toEqual(expect.arrayContaining(['app::auth', 'stream::set']));
   expect(some).toEqual(functions.slice(0, 3));
   expect(triggers).toMatchObject([{ trigger_type: 'stream', function_id: 'app::auth', state: 'live' }]);

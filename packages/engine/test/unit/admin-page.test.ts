@@ -1,7 +1,10 @@
+import { LIMITS } from '@rivulet/protocol';
 import { describe, expect, it } from 'vitest';
 import { AnswerError } from '../../src/admin/answer.js';
 import { firstOf, PageWriter, readPage } from '../../src/admin/page.js';
 import { AdminRoutes, type RouteRow } from '../../src/admin/routes.js';
+import { pageOfNames } from '../../src/admin/search.js';
+import { pageOf } from '../../src/structures/sorted-names.js';
 import { TurnBudget } from '../../src/structures/turn-budget.js';
 
 const row = (method: RouteRow['method'], path: string): RouteRow => ({
@@ -34,6 +37,41 @@ describe('a page', () => {
     expect(await page(names, 'b', 2)).toEqual({ entries: ['c', 'd'], more: true });
     expect(await page(names, 'd', 2)).toEqual({ entries: ['e'], more: false });
     expect(await page(names, 'z', 2)).toEqual({ entries: [], more: false });
+  });
+
+  it('of a search reads a bounded part of the names, and no turn compares all of them', async () => {
+    const names = Array.from({ length: 25_000 }, (_, n) => `room-${String(n).padStart(6, '0')}`);
+    let compared = 0;
+    // A comparison takes a microsecond on this clock.
+    const turns = new TurnBudget(() => compared * 0.001);
+    let mostInTurn = 0;
+    let before = 0;
+    const watch = () => {
+      mostInTurn = Math.max(mostInTurn, compared - before);
+      before = compared;
+      timer = setImmediate(watch);
+    };
+    let timer = setImmediate(watch);
+    const matches = (name: string) => {
+      compared++;
+      return name.endsWith('9999');
+    };
+    const pages: (readonly string[])[] = [];
+    for (let after: string | undefined = '', next: string | undefined; ; after = next) {
+      const read = compared;
+      const found = await pageOfNames(
+        async (bounds) => pageOf(names.slice(names.findIndex((name) => name > (bounds.after ?? ''))), bounds),
+        { limit: 2, after, matches },
+        turns,
+      );
+      expect(compared - read).toBeLessThanOrEqual(LIMITS.adminSearchRows);
+      pages.push(found.names);
+      next = found.next;
+      if (next === undefined) break;
+    }
+    clearImmediate(timer);
+    expect(pages).toEqual([['room-009999'], ['room-019999'], []]);
+    expect(mostInTurn).toBeLessThan(10_000);
   });
 
   it.each(['shuffled', 'ascending', 'descending'])('has each of many %s rows once, and no turn sorts all of them', async (way) => {

@@ -1,11 +1,11 @@
-import { LIMITS } from '@rivulet/protocol';
+import { type JsonText, LIMITS } from '@rivulet/protocol';
 import { JsonPayload } from '../../core/fabric/invocation.js';
 import type { EngineParts } from '../../metrics/engine-parts.js';
 import { listGroup } from '../../store/callers/list-group.js';
 import { nextText } from '../../store/callers/list-names.js';
 import { ListSlots } from '../../store/callers/list-slots.js';
 import { requireId } from '../../store/shared/ids.js';
-import type { GroupRef } from '../../store/store.js';
+import type { GroupRef, StoredItem } from '../../store/store.js';
 import { systemClock } from '../../structures/clock.js';
 import { TurnBudget } from '../../structures/turn-budget.js';
 import type { AdminRequest } from '../admin-listener.js';
@@ -13,12 +13,12 @@ import { type Answer, textAnswer } from '../answer.js';
 import { callBuiltin } from '../outcome.js';
 import { PageWriter, PROCESS } from '../page.js';
 import type { RouteRow } from '../routes.js';
-import { type Matches, pageOfNames, readSearch, type SearchQuery } from '../search.js';
+import { pageOfNames, readSearch, type SearchQuery } from '../search.js';
 
 const TURNS = TurnBudget.of(systemClock);
 const LISTS = new ListSlots();
-
-type Searching = SearchQuery & { readonly matches: Matches };
+/** The status of a page whose first item is too large. */
+const TOO_LARGE = 413;
 
 /** The lists of streams, groups and items. They need the viewer's token. */
 export function listRoutes(parts: EngineParts): readonly RouteRow[] {
@@ -56,12 +56,13 @@ async function listGroups({ streams }: EngineParts, { query, parameters }: Admin
   return page.answer(next);
 }
 
-/** The rows come from the store as text, and go into the page as they are. */
-function listItems(parts: EngineParts, { query, parameters }: AdminRequest): Promise<Answer> {
+/** The rows come from the store as text, and go into the page as they are. A page whose first item is too large leaves out large values. */
+async function listItems(parts: EngineParts, { query, parameters }: AdminRequest): Promise<Answer> {
   const search = readSearch(query);
   const { stream = '', group = '' } = parameters;
   const { limit, after, matches } = search;
-  if (matches !== undefined) return searchItems(parts, { stream, group }, { ...search, matches });
+  const ref = { stream, group };
+  if (matches !== undefined) return readItems(parts, ref, search);
   const payload = JsonPayload.ofValue({
     stream_name: stream,
     group_id: group,
@@ -70,26 +71,41 @@ function listItems(parts: EngineParts, { query, parameters }: AdminRequest): Pro
     limit,
     after: after ?? null,
   });
-  return callBuiltin(parts.fabric, { functionId: 'stream::list', payload }, (result = '{"items":[]}') =>
-    textAnswer(200, `{"process":${JSON.stringify(PROCESS)},"rows":${result.slice('{"items":'.length)}`),
+  const answer = await callBuiltin(parts.fabric, { functionId: 'stream::list', payload }, (result = '{"items":[]}') =>
+    itemsAnswer(result.slice('{"items":'.length)),
   );
+  return answer.status === TOO_LARGE ? readItems(parts, ref, search) : answer;
 }
 
-/** The items whose id matches. The search reads the group as a list does, so it finds what has been written before. */
-async function searchItems({ streams }: EngineParts, ref: GroupRef, { limit, after, matches }: Searching): Promise<Answer> {
+/** `rows`: the rest of the answer behind the name of the rows. */
+function itemsAnswer(rows: JsonText): Answer {
+  return textAnswer(200, `{"process":${JSON.stringify(PROCESS)},"rows":${rows}`);
+}
+
+/** Reads the items of a search, or all items, without their large values. */
+async function readItems({ streams }: EngineParts, ref: GroupRef, { limit, after, matches }: SearchQuery): Promise<Answer> {
   requireId(ref.stream, 'stream');
   requireId(ref.group, 'group');
-  const { rows, next } =
-    streams === undefined
-      ? { rows: '[]', next: undefined }
-      : await LISTS.run(() =>
-          listGroup(streams.store.listed(ref.stream), ref, {
-            row: ({ item, data }) => `{"id":${JSON.stringify(item)},"data":${data}}`,
-            limit,
-            after,
-            maxBytes: LIMITS.adminItemsBytes,
-            search: { wants: ({ item }) => matches(item), mostItems: LIMITS.adminSearchRows, mostChars: LIMITS.adminSearchChars },
-          }),
-        );
-  return textAnswer(200, `{"process":${JSON.stringify(PROCESS)},"rows":${rows}${nextText(next)}}`);
+  if (streams === undefined) return itemsAnswer('[]}');
+  const { rows, next } = await LISTS.run(() =>
+    listGroup(streams.store.listed(ref.stream), ref, {
+      row: itemRow,
+      limit,
+      after,
+      maxBytes: LIMITS.adminItemsBytes,
+      search: {
+        wants: ({ item }) => matches === undefined || matches(item),
+        mostItems: LIMITS.adminSearchRows,
+        mostChars: LIMITS.adminSearchChars,
+      },
+    }),
+  );
+  return itemsAnswer(`${rows}${nextText(next)}}`);
+}
+
+function itemRow({ item, data }: StoredItem): JsonText {
+  const id = JSON.stringify(item);
+  return data.length > LIMITS.adminSchemaChars
+    ? `{"id":${id},"data":null,"data_left_out":true,"chars":${data.length}}`
+    : `{"id":${id},"data":${data}}`;
 }

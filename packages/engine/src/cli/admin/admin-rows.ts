@@ -11,6 +11,7 @@ const PAGE_ROWS = 500;
 export const ROWS_OPTIONS = {
   ...ADMIN_OPTIONS,
   limit: { type: 'value', value: 'NUMBER', description: 'the most rows; else all' },
+  search: { type: 'value', value: 'TEXT', description: 'only rows with this text in a name; else all' },
   json: { type: 'flag', description: 'print one JSON value on stdout' },
 } as const satisfies Command['options'];
 
@@ -26,16 +27,22 @@ export interface AdminList {
 /** Prints a list of the admin API, page by page. */
 export function printAdminList(input: CommandInput, context: CommandContext, { path, name, columns }: AdminList): Promise<ExitCode> {
   return withAdmin(input, context, (api) => {
-    const pages = pagesOf(api, path, readCount(input, 'limit'), Object.values(columns));
+    const wanted = { most: readCount(input, 'limit'), search: input.value('search') };
+    const pages = pagesOf(api, path, wanted, Object.values(columns));
     return printRows(context, { json: input.flag('json'), name, columns: Object.keys(columns) }, pages);
   });
 }
 
-async function* pagesOf(api: AdminApi, path: string, most: number, members: readonly string[]): AsyncGenerator<readonly Row[]> {
+interface Wanted {
+  readonly most: number;
+  readonly search: string | undefined;
+}
+
+async function* pagesOf(api: AdminApi, path: string, { most, search }: Wanted, members: readonly string[]): AsyncGenerator<readonly Row[]> {
   let rest = most;
   let after: string | undefined;
   do {
-    const page = await api.get(path, { limit: Math.min(PAGE_ROWS, rest), after });
+    const page = await api.get(path, { limit: Math.min(PAGE_ROWS, rest), after, search });
     const rows = field(page, 'rows');
     const objects = Array.isArray(rows) ? rows.filter(isJsonObject) : [];
     yield objects.map((row) => ({ value: row, cells: members.map((member) => cellOf(row, member)) }));
