@@ -250,6 +250,7 @@ class Engine implements RunningEngine {
   async #stop(): Promise<void> {
     for (const gateway of this.#workers) gateway.stopAccepting();
     this.#http?.stopAccepting();
+    this.#streams?.live.stop();
     await Promise.all([this.#streams?.gateway.stop(), this.#http?.drain()]);
     await Promise.all(this.#workers.map((gateway) => gateway.drain()));
     await this.#channels.close();

@@ -54,7 +54,13 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
  */
 export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   config: { '.': ['keys'], keys: [], loading: ['.', 'keys'], 'json-schema': ['.', 'keys', 'loading'] },
-  transport: { '.': ['admission', 'plain', 'upgrade'], admission: [], plain: ['admission', 'upgrade'], upgrade: ['admission'] },
+  transport: {
+    '.': ['admission', 'plain', 'rates', 'upgrade'],
+    admission: [],
+    rates: [],
+    plain: ['admission', 'upgrade'],
+    upgrade: ['admission'],
+  },
   core: {
     contracts: [],
     fabric: ['contracts'],

@@ -381,6 +381,17 @@ export const LIMITS = {
   recentLogLinesOfEvent: 20,
   /** The longest `timeout_ms` of a call through the admin listener. */
   adminCallMs: 300_000,
+  /**
+   * The connections of `/live` on the admin listener. Together with its requests they are fewer than its connections, so a probe always
+   * finds one.
+   */
+  liveConnections: 16,
+  /** The joins of one of these connections. */
+  liveJoins: 256,
+  /** The joins, messages and bytes of one of these connections in a second. */
+  liveJoinsPerSecond: 100,
+  liveFramesPerSecond: 1_000,
+  liveInboundBytes: 1_048_576,
   /** The files of the inspector, and their bytes. */
   inspectorFiles: 64,
   inspectorBytes: 8_388_608,

@@ -24,7 +24,7 @@ const BREAKS = 0.004;
 const ODD_HEAD = 0.3;
 
 /** The kinds of peers. */
-export type PeerKind = 'stream' | 'worker' | 'guest' | 'guarded' | 'http' | 'read' | 'admin' | 'channel' | 'otel';
+export type PeerKind = 'stream' | 'live' | 'worker' | 'guest' | 'guarded' | 'http' | 'read' | 'admin' | 'channel' | 'otel';
 
 /** A kind of listener and the messages of its peers. */
 interface Kind {
@@ -60,6 +60,14 @@ const KINDS: readonly Kind[] = [
     weight: 44,
     port: (ports) => ports.stream,
     head: (r, odd) => upgradeHead(`${r.pick(['/', '/stream/fz/a', '/stream/fz2/b/i'])}?token=t${r.below(1e6)}&positions=1`, r, odd),
+    ...spoken(STREAM_SEEDS),
+  },
+  {
+    name: 'live',
+    peers: 6,
+    weight: 6,
+    port: (ports) => ports.admin,
+    head: (r, odd) => upgradeHead(r.pick(['/live', '/live/', '/live/stream/fz/a', '/live/stream/fz2/b/i?positions=1']), r, odd),
     ...spoken(STREAM_SEEDS),
   },
   {

@@ -40,6 +40,11 @@ describe('the fuzzer finds', () => {
     expect(await found(options)).toMatch(/the engine ended with 1: [^]*URIError/);
   });
 
+  it('an unhandled rejection by way of the admin listener', async () => {
+    const options = { fault: 'unhandled-rejection', peers: ['live'], messages: 40_000, roundMessages: 40_000 } as const;
+    expect(await found(options)).toMatch(/the engine ended with 1: [^]*URIError/);
+  });
+
   it('a change that is lost', async () => {
     expect(await found({ fault: 'lost-change', messages: 1_000 })).toMatch(/the innocent client did not see \d+/);
   });

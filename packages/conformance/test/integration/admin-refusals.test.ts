@@ -61,7 +61,7 @@ test.each([
   expect((await ask(adminUrl, ITEM, token)).status).toBe(404);
 });
 
-test('off loopback, no path but the probes and the files of the inspector answers without a token', async () => {
+test('off loopback, nothing but probes and the files of the page answers without a token', async () => {
   const { adminUrl } = await startTestEngine({ admin: { host: '0.0.0.0', token: TOKEN } });
   for (const token of [{}, { token: 'a-token-of-nobody' }]) {
     const refused = await others(

@@ -17,6 +17,7 @@ import { ListenError } from '../transport/listener.js';
 import { AdminAccess, type AdminRole, type Need } from './admin-access.js';
 import { type AdminBody, readBody } from './admin-body.js';
 import { type Answer, AnswerError, errorAnswer } from './answer.js';
+import { AdminMessage, type LiveStreams, LiveUpgrades } from './live-upgrades.js';
 import { codedAnswer } from './outcome.js';
 
 /** One request that the access rules allow. */
@@ -47,6 +48,8 @@ export type RouteFound =
 export interface AdminListenerOptions {
   readonly config: AdminConfig;
   readonly find: (method: string, path: string) => RouteFound;
+  /** Sessions of operators. @default none */
+  readonly live?: LiveStreams | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly counters: EventCounters;
@@ -71,6 +74,7 @@ export class AdminListener {
   readonly #server: Server;
   readonly #access: AdminAccess;
   readonly #admission: ConnectionAdmission;
+  readonly #live: LiveUpgrades;
   readonly #bodies = new ByteBudget(LIMITS.adminBodiesBytes);
   readonly #turns: TurnBudget;
   /** Number of requests that run now, without those of probes. */
@@ -79,6 +83,7 @@ export class AdminListener {
   readonly #unanswered = new WeakMap<Socket, number>();
   readonly #refusedLine: RepeatedLine;
   readonly #stalledLine: RepeatedLine;
+  readonly #fullLine: RepeatedLine;
 
   constructor(options: AdminListenerOptions) {
     this.#options = options;
@@ -86,6 +91,7 @@ export class AdminListener {
     this.#turns = TurnBudget.of(options.clock);
     this.#refusedLine = new RepeatedLine(options.clock);
     this.#stalledLine = new RepeatedLine(options.clock);
+    this.#fullLine = new RepeatedLine(options.clock);
     this.#admission = new ConnectionAdmission({
       listener: 'admin',
       most: LIMITS.adminConnections,
@@ -95,7 +101,16 @@ export class AdminListener {
       logger: options.logger,
       counters: options.counters,
     });
+    this.#live = new LiveUpgrades({
+      streams: options.live,
+      decide: (request, need) => this.#access.decide(request, need),
+      refused: (request, path, code) => this.#reportRefused(request, path, code),
+      full: (address) => this.#reportFull(address),
+      clock: options.clock,
+      logger: options.logger,
+    });
     this.#server = createServer({
+      IncomingMessage: AdminMessage,
       maxHeaderSize: LIMITS.headerBytes,
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: LIMITS.adminRequestMs,
@@ -108,7 +123,8 @@ export class AdminListener {
     this.#server.on('connection', (socket) => this.#admission.admit(socket));
     this.#server.on('clientError', (_error, socket) => socket.destroy());
     this.#server.on('connect', (_request, socket) => socket.destroy());
-    // Without a listener for `upgrade`, Node handles such a request as one without the header.
+    // Node handles an offer of another protocol, or on another path, as a request without it.
+    this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket as Socket, head));
     this.#server.on('request', (request, response) => this.#receive(request, response, false));
     this.#server.on('checkContinue', (request, response) => this.#receive(request, response, true));
   }
@@ -131,6 +147,7 @@ export class AdminListener {
   /** Closes the port and drops all connections. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#live.close();
     this.#admission.close();
     await closed;
   }
@@ -157,6 +174,16 @@ export class AdminListener {
       this.#send(request, response, answer);
     });
     runInBackground(answering, this.#options.logger, 'admin_request', () => socket.destroy());
+  }
+
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    // An answer to an earlier request would stand among the frames.
+    if ((this.#unanswered.get(socket) ?? 0) > 0) {
+      socket.destroy();
+      return;
+    }
+    this.#admission.engage(socket);
+    this.#live.receive(request, socket, head);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): Promise<Answer> {
@@ -219,11 +246,21 @@ export class AdminListener {
   }
 
   #refuse(request: IncomingMessage, path: string, status: 401 | 403, code: ErrorCode, message: string): Answer {
+    this.#reportRefused(request, path, code);
+    return errorAnswer(status, code, message);
+  }
+
+  #reportRefused(request: IncomingMessage, path: string, code: ErrorCode): void {
     const { logger, counters } = this.#options;
     counters.add('admin_refused');
     const fields = { code, path: path.slice(0, 128), address: request.socket.remoteAddress };
     this.#refusedLine.add((times) => logger.warn('admin_refused', { ...fields, times }));
-    return errorAnswer(status, code, message);
+  }
+
+  #reportFull(address: string | undefined): void {
+    const { logger, counters } = this.#options;
+    counters.add('live_connections_full');
+    this.#fullLine.add((times) => logger.warn('live_connections_full', { address, times, limit: LIMITS.liveConnections }));
   }
 
   #send(

@@ -17,7 +17,7 @@ const CONNECTIONS = 'connections-and-upgrades';
  * docs/limits.md.
  */
 export const LIMIT_EVENTS: Readonly<Record<string, LimitEvent>> = {
-  join_ignored: { section: VALUES, limits: ['idBytes', 'subscriptionsPerConnection'] },
+  join_ignored: { section: VALUES, limits: ['idBytes', 'subscriptionsPerConnection', 'liveJoins'] },
   unfinished_messages_full: { section: VALUES, limits: ['workersUnfinishedBytes', 'sessionsUnfinishedBytes'] },
   message_deadline: { section: VALUES, limits: ['messageAssemblyMs'] },
   answers_unread: { section: QUEUES, limits: ['guestAnswerBytes'] },
@@ -66,4 +66,5 @@ export const LIMIT_EVENTS: Readonly<Record<string, LimitEvent>> = {
   http_pipeline_refused: { section: HTTP, limits: ['httpPipelined', 'httpPipelinedChars'] },
   upgrade_refused_busy: { section: CONNECTIONS, limits: ['pendingUpgrades', 'pendingUpgradeChars'] },
   telemetry_refused: { section: CONNECTIONS, limits: ['telemetrySockets', 'telemetrySocketsPerAddress'] },
+  live_connections_full: { section: CONNECTIONS, limits: ['liveConnections'] },
 };

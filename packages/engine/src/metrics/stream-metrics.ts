@@ -52,6 +52,20 @@ export const STREAM_METRICS: readonly Metric[] = [
     read: ({ streams }) => (streams === undefined ? undefined : streams.gateway.opened + streams.reading.figures.eventStreamsOpened),
   },
   {
+    name: 'rivulet_live_sessions',
+    type: 'gauge',
+    unit: 'connections',
+    help: 'Sessions of operators on `/live` of the admin listener, which are no stream clients',
+    read: ({ streams }) => streams?.live.size,
+  },
+  {
+    name: 'rivulet_live_sessions_opened_total',
+    type: 'counter',
+    unit: 'connections',
+    help: 'Sessions of operators that have opened',
+    read: ({ streams }) => streams?.live.opened,
+  },
+  {
     name: 'rivulet_stream_event_streams',
     type: 'gauge',
     unit: 'connections',

@@ -30,6 +30,7 @@ import type { HttpReading } from './reading/http-reading.js';
 import { ReadAccess } from './reading/requests/read-access.js';
 import { AuthGate } from './session/auth-gate.js';
 import { JoinLeaveTriggers } from './session/join-leave-triggers.js';
+import { LiveSessions } from './session/live-sessions.js';
 import { OutageEviction, type OutageTimes } from './session/outage-eviction.js';
 import { registerSessionFunctions } from './session/session-functions.js';
 import { StreamGateway } from './session/stream-gateway.js';
@@ -76,6 +77,8 @@ export class StreamModule {
   readonly calls: PageCalls;
   /** Answers why a client did not get a change; `undefined` where nothing is recorded. */
   readonly why: Why | undefined;
+  /** Sessions of operators, on the admin listener. */
+  readonly live: LiveSessions;
   readonly #outage: OutageEviction;
   /** Decides of which groups a call by plain HTTP may learn the position. */
   readonly #postedAccess: ReadAccess;
@@ -134,6 +137,8 @@ export class StreamModule {
       ...(options.counters === undefined ? {} : { counters: options.counters }),
       ...(options.descriptors === undefined ? {} : { descriptors: options.descriptors }),
     });
+    const noCalls = new PageCalls({ fabric, config: { ...config, exposeFunctions: undefined }, heads: calls.heads, logger });
+    this.live = new LiveSessions({ hub, frames, leases, calls: noCalls, fabric, config, clock, logger, counters: options.counters });
     this.#outage = new OutageEviction({ ...options.outage, connections: () => this.gateway.sessions, clock, logger });
     directory.findBy((id) => Array.from(this.gateway.sessions).find((session) => session.knownSessionId === id));
     registerSessionFunctions({ fabric, sessions: () => this.gateway.sessions, logger });

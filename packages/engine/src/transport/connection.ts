@@ -1,5 +1,5 @@
 import type { CloseName } from '@rivulet/protocol';
-import type { InboundMeter } from './inbound-meter.js';
+import type { InboundMeter } from './rates/inbound-meter.js';
 
 /**
  * The contract between a WebSocket and the session behind it.

@@ -22,10 +22,16 @@ const CLOSE_TIMEOUT_MS = 5_000;
 /** All connections share the turn of the event loop. */
 const TURNS = TurnBudget.of(systemClock);
 
+/** Returns whether a request is a WebSocket upgrade as RFC 6455 demands. */
+export function isCorrectUpgrade({ method, headers }: IncomingMessage): boolean {
+  const { 'sec-websocket-key': key = '', 'sec-websocket-version': version } = headers;
+  return method === 'GET' && KEY.test(key) && (version === '13' || version === '8');
+}
+
 /** Answers a WebSocket upgrade with 101. Returns `false`, and sends nothing, if the request is no correct upgrade. */
 export function acceptUpgrade(request: IncomingMessage, socket: Socket, protocol: string | undefined): boolean {
-  const { 'sec-websocket-key': key = '', 'sec-websocket-version': version } = request.headers;
-  if (request.method !== 'GET' || !KEY.test(key) || (version !== '13' && version !== '8')) return false;
+  if (!isCorrectUpgrade(request)) return false;
+  const key = request.headers['sec-websocket-key'] ?? '';
   if (protocol !== undefined && !TOKEN.test(protocol)) return false;
   const accept = createHash('sha1')
     .update(key + ACCEPT_SUFFIX)

@@ -1,7 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { CLOSE_CODES, type CloseName, LIMITS } from '@rivulet/protocol';
-import { type ServerOptions, WebSocketServer } from 'ws';
 import { runInBackground } from '../logging/background.js';
 import { EventCounters } from '../logging/event-counters.js';
 import type { Logger } from '../logging/logger.js';
@@ -13,13 +12,13 @@ import { DescriptorReserve } from './admission/descriptor-reserve.js';
 import { UpgradeBudget } from './admission/upgrade-budget.js';
 import type { Connection, ConnectionOwner } from './connection.js';
 import { acceptUpgrade, FrameSink } from './frame-sink.js';
+import { Handshakes } from './handshakes.js';
 import { Liveness } from './liveness.js';
 import { type PlainHandler, PlainRequests } from './plain/plain-requests.js';
 import { clientAddress } from './upgrade/client-address.js';
 import { type HostRule, isHostAllowed } from './upgrade/host-check.js';
 import type { PlainAnswer } from './upgrade/plain-answer.js';
 import type { UpgradeRequest } from './upgrade/upgrade-request.js';
-import { WebSocketConnection } from './web-socket-connection.js';
 
 export type Verdict =
   | {
@@ -91,11 +90,8 @@ export interface ListenerOptions {
   readonly descriptors?: DescriptorReserve;
 }
 
-const CLOSE_TIMEOUT_MS = 5_000;
 /** Characters of a refused `Host` that the log shows. */
 const SHOWN_HOST_CHARS = 256;
-/** A slow reader answers the close frame after it has read everything before it. The engine must keep the connection until then. */
-const BULK_CLOSE_TIMEOUT_MS = 300_000;
 
 /** A port that the engine could not bind. Its fields are what the command line prints. */
 export class ListenError extends Error {
@@ -116,8 +112,7 @@ export class ListenError extends Error {
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
-  readonly #handshaker: WebSocketServer;
-  readonly #bulkHandshaker: WebSocketServer;
+  readonly #handshakes: Handshakes;
   readonly #liveness: Liveness;
   readonly #admission: ConnectionAdmission;
   readonly #plain: PlainRequests;
@@ -131,7 +126,6 @@ export class Listener {
   /** The address that the operating system has bound. */
   #boundTo = '';
   #accepting = true;
-  #protocol: string | undefined;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -149,8 +143,7 @@ export class Listener {
     });
     this.#refusedHosts = new RepeatedLine(options.clock);
     this.#liveness = new Liveness({ ...options, onExpired: ({ remoteAddress }) => this.#messageExpired(remoteAddress) });
-    this.#handshaker = this.#createHandshaker(options.maxMessageBytes, CLOSE_TIMEOUT_MS);
-    this.#bulkHandshaker = this.#createHandshaker(LIMITS.channelMessageBytes, BULK_CLOSE_TIMEOUT_MS);
+    this.#handshakes = new Handshakes({ ...options, liveness: this.#liveness });
     this.#server = createServer({
       maxHeaderSize: LIMITS.headerBytes,
       headersTimeout: options.headersTimeoutMs,
@@ -211,22 +204,6 @@ export class Listener {
     await closed;
   }
 
-  #createHandshaker(maxPayload: number, closeTimeout: number): WebSocketServer {
-    return new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload,
-      maxFragments: LIMITS.fragments,
-      maxBufferedChunks: LIMITS.bufferedChunks,
-      // With `autoPong`, `ws` would close a peer whose pings arrive in one bunch, for instance after a pause of its network.
-      autoPong: false,
-      closeTimeout,
-      WebSocket: WebSocketConnection,
-      handleProtocols: () => this.#protocol ?? false,
-    } as ServerOptions<typeof WebSocketConnection>);
-  }
-
   /** See `Liveness.roundTrip`. */
   roundTrip(): Promise<void> {
     return this.#liveness.roundTrip();
@@ -273,7 +250,7 @@ export class Listener {
     if (verdict.kind === 'refuse') return this.#refuse(socket, verdict.status, verdict.retryAfterS);
     if (verdict.kind === 'accept') {
       socket.off('error', dropped);
-      this.#handshake(request, socket, head, verdict, description.remoteAddress);
+      this.#handshakes.complete({ ...verdict, request, socket, head, remoteAddress: description.remoteAddress });
     } else this.#sink(request, socket, head, verdict, description);
   }
 
@@ -329,33 +306,6 @@ export class Listener {
     const host = (request.headers.host ?? '').slice(0, SHOWN_HOST_CHARS);
     this.#refusedHosts.add((times) => logger.warn('host_refused', { listener: name, host, remedy: 'add it to allowed_hosts', times }));
     return false;
-  }
-
-  #handshake(
-    request: IncomingMessage,
-    socket: Socket,
-    head: Buffer,
-    verdict: Extract<Verdict, { kind: 'accept' }>,
-    remoteAddress: string,
-  ): void {
-    // `ws` calls `handleProtocols` synchronously inside `handleUpgrade`, so one field serves all upgrades.
-    this.#protocol = verdict.protocol;
-    const bulk = verdict.bulk === true;
-    const handshaker = bulk ? this.#bulkHandshaker : this.#handshaker;
-    handshaker.handleUpgrade(request, socket, head, (webSocket) => {
-      const connection = webSocket as WebSocketConnection;
-      connection.begin(socket, { liveness: this.#liveness, logger: this.#options.logger, mayRest: bulk, remoteAddress });
-      const owner = verdict.open(connection);
-      connection.own(owner);
-      if (this.#options.logger.isDebug === true) this.#logConnection(connection, owner.sessionId);
-    });
-  }
-
-  #logConnection(connection: WebSocketConnection, session: string | undefined): void {
-    const { logger, name } = this.#options;
-    const fields = { listener: name, session, address: connection.remoteAddress };
-    logger.debug('connection_opened', fields);
-    connection.once('close', (code: number) => logger.debug('connection_closed', { ...fields, code }));
   }
 
   #refuse(socket: Socket, status: RefusalStatus, retryAfterS?: number): void {

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type LogFields, silentLogger } from '../../src/logging/logger.js';
 import type { Rate } from '../../src/structures/token-bucket.js';
-import { InboundLimits } from '../../src/transport/inbound-limits.js';
-import type { InboundRates } from '../../src/transport/inbound-meter.js';
+import { InboundLimits } from '../../src/transport/rates/inbound-limits.js';
+import type { InboundRates } from '../../src/transport/rates/inbound-meter.js';
 
 class Reader {
   open = true;

@@ -40,6 +40,7 @@ const parts = {
   listeners: [],
   streams: {
     gateway: { sessions: countedOnly(10_000), opened: 10_000, rateLimited: 1 },
+    live: { size: 1, opened: 1 },
     hub: {
       counters: newHubCounters(),
       // More than the configuration may name.

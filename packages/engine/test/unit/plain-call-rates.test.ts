@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { silentLogger } from '../../src/logging/logger.js';
-import { InboundLimits } from '../../src/transport/inbound-limits.js';
+import { InboundLimits } from '../../src/transport/rates/inbound-limits.js';
 
 it('calls of plain requests have the rates of their address and of their identity', () => {
   let now = 0;

@@ -64,7 +64,8 @@ export class AdminModule {
     const { config, parts, clock, logger, descriptors } = options;
     this.#options = options;
     const routes = new AdminRoutes(adminRoutes(parts, () => this.#scrape()));
-    this.#listener = new AdminListener({ config, find: routes.find, clock, logger, counters: parts.counters, descriptors });
+    const { counters, streams } = parts;
+    this.#listener = new AdminListener({ config, find: routes.find, live: streams?.live, clock, logger, counters, descriptors });
   }
 
   /** Opens the port. Resolves with its address, or with `undefined` when the port is taken and nobody asked for it. */

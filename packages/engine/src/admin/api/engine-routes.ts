@@ -67,6 +67,7 @@ export function engineRow(parts: EngineParts): Row {
     reasons,
     listeners,
     sessions: streams?.gateway.sessions.size ?? 0,
+    live_sessions: streams?.live.size ?? 0,
     watched_groups: streams?.hub.groupCount ?? 0,
     log_bytes: streams?.hub.logBytes ?? 0,
     workers: workers.size,

@@ -1,3 +1,4 @@
+import { LIVE_PATH } from '../../stream/session/live-sessions.js';
 import type { AdminRequest } from '../admin-listener.js';
 import { type Answer, errorAnswer } from '../answer.js';
 import { encodingFor, INDEX, type InspectorFiles } from '../inspector/inspector-files.js';
@@ -29,12 +30,22 @@ const HEADERS = {
 /** Name of an asset with a hash of its content, as the build makes it: `main-3fA9_x2Q.js`. */
 const HASHED = /-[\w-]{8,}\.\w+$/;
 
-/** The page of the inspector and its files. They hold no secret, so they need no token; the page asks its user for one. */
+/**
+ * The page of the inspector, its files and its stream sessions. The files hold no secret, so they need no token; the page asks its user for
+ * one.
+ */
 export function inspectorRoutes(files: InspectorFiles): readonly RouteRow[] {
   return [
     { method: 'GET', path: '/', need: 'page', handle: (request) => fileAnswer(files, INDEX, request) },
     { method: 'GET', path: '/assets/{file}', need: 'page', handle: (request) => assetAnswer(files, request) },
+    { method: 'GET', path: LIVE_PATH, need: 'viewer', handle: upgradeNeeded },
   ];
+}
+
+/** Answers a request that is no upgrade. `LiveUpgrades` has the upgrades. */
+function upgradeNeeded(): Answer {
+  const answer = errorAnswer(426, 'INVALID_ARGUMENTS', 'this path speaks the stream protocol over a WebSocket; docs/admin.md explains it');
+  return { ...answer, headers: { upgrade: 'websocket' } };
 }
 
 function assetAnswer(files: InspectorFiles, request: AdminRequest): Promise<Answer> {

@@ -15,7 +15,7 @@ import {
 } from '@rivulet/protocol';
 import type { LogFields } from '../../logging/logger.js';
 import type { Connection, ConnectionOwner } from '../../transport/connection.js';
-import type { InboundMeter } from '../../transport/inbound-meter.js';
+import type { InboundMeter } from '../../transport/rates/inbound-meter.js';
 import { type CallerCard, callerCard } from '../fabric/caller-card.js';
 import type { PendingCall, TriggerBinding, TriggerProvider } from '../fabric/fabric.js';
 import { DEFAULT_NAMESPACE, type FunctionOwner } from '../fabric/function-registry.js';

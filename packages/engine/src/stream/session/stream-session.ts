@@ -6,7 +6,7 @@ import type { Revocable } from '../../core/revocation/session-directory.js';
 import type { GroupRef } from '../../store/store.js';
 import { systemClock } from '../../structures/clock.js';
 import type { ConnectionOwner } from '../../transport/connection.js';
-import type { InboundMeter } from '../../transport/inbound-meter.js';
+import type { InboundMeter } from '../../transport/rates/inbound-meter.js';
 import type { PageAccess } from '../calls/page-caller.js';
 import { type CallingSession, SessionCalls } from '../calls/session-calls.js';
 import type { Membership } from '../fanout/subscription.js';

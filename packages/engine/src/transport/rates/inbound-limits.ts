@@ -1,7 +1,7 @@
-import type { EventCounters } from '../logging/event-counters.js';
-import type { Logger } from '../logging/logger.js';
-import type { Clock } from '../structures/clock.js';
-import { type Rate, TokenBucket } from '../structures/token-bucket.js';
+import type { EventCounters } from '../../logging/event-counters.js';
+import type { Logger } from '../../logging/logger.js';
+import type { Clock } from '../../structures/clock.js';
+import { type Rate, TokenBucket } from '../../structures/token-bucket.js';
 import { InboundMeter, type InboundRates, type MeterContext, PausedReaders, RateBuckets, type RateKind } from './inbound-meter.js';
 
 /** Factor by which the rates of one identity exceed those of one connection. */

@@ -1,5 +1,5 @@
-import { type Clock, paceOf } from '../structures/clock.js';
-import { type Rate, TokenBucket } from '../structures/token-bucket.js';
+import { type Clock, paceOf } from '../../structures/clock.js';
+import { type Rate, TokenBucket } from '../../structures/token-bucket.js';
 
 /** Bounds on the input of one connection, or of all connections of one identity. An absent rate means no bound. */
 export interface InboundRates {
