@@ -12,7 +12,7 @@ import { FUNCTION_FIELDS, WORKER_FRAMES } from '../harness/hostile-corpus.js';
 
 const ADMIN_DOCUMENT = readFileSync(new URL('../../../../docs/admin.md', import.meta.url), 'utf8');
 /** The answers of the admin listener to a request that a client has made wrong, or right. */
-const ADMIN_STATUSES: ReadonlySet<number> = new Set([200, 400, 404]);
+const ADMIN_STATUSES: ReadonlySet<number> = new Set([200, 400, 404, 426]);
 const FAST = 1_000_000;
 const RATES = { maxFramesPerSecond: FAST, maxBytesPerSecond: 2 ** 30 };
 
