@@ -2,7 +2,7 @@ import { Chart, type ChartProps } from '../parts/chart.js';
 import { bytes, count, shortCount } from '../parts/figures.js';
 import type { Figure, Samples } from './overview-wire.js';
 
-interface Plotted extends Pick<ChartProps, 'title' | 'note' | 'format' | 'atLeast'> {
+interface Plotted extends Pick<ChartProps, 'title' | 'note' | 'format' | 'atLeast' | 'isBinary'> {
   readonly figure: Figure;
 }
 
@@ -18,7 +18,7 @@ const CHARTS: readonly Plotted[] = [
     format: perSecond,
     atLeast: 10,
   },
-  { figure: 'bytes', title: 'Bytes delivered', format: (value) => `${bytes(value)}/s`, atLeast: 1_024 },
+  { figure: 'bytes', title: 'Bytes delivered', format: (value) => `${bytes(value)}/s`, atLeast: 1_024, isBinary: true },
   { figure: 'calls', title: 'Calls', note: 'Calls of functions', format: perSecond, atLeast: 10 },
   { figure: 'connections', title: 'Stream clients', format: shortCount, atLeast: 10 },
   { figure: 'groups', title: 'Watched groups', note: 'Groups with a log in memory', format: shortCount, atLeast: 10 },
@@ -35,6 +35,7 @@ const CHARTS: readonly Plotted[] = [
     note: 'Bytes that the sockets of clients have not taken',
     format: bytes,
     atLeast: 1_024,
+    isBinary: true,
   },
   {
     figure: 'loop_delay_ms',

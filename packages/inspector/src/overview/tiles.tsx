@@ -12,7 +12,7 @@ export function Tiles({ overview }: { readonly overview: Overview }) {
     { title: 'Triggers', value: count(overview.triggers), to: 'workers' },
     ...Array.from(overview.stores, ([name, store]) => ({
       title: `Store “${name}”`,
-      value: store.data_bytes === undefined ? (store.backend ?? 'open') : bytes(store.data_bytes),
+      value: store.data_bytes === undefined ? (store.backend ?? 'OK') : bytes(store.data_bytes),
       note: store.state === 'ok' ? (store.data_bytes === undefined ? undefined : store.backend) : store.state,
       isBad: store.state !== 'ok',
     })),

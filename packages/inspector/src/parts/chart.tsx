@@ -12,9 +12,15 @@ export interface ChartProps {
   readonly format: (value: number) => string;
   /** The least upper end of the scale, so that a quiet chart does not look busy. */
   readonly atLeast: number;
+  /** Whether the marks of the scale are powers of two, as for bytes. @default false */
+  readonly isBinary?: boolean;
 }
 
 const HEIGHT = 120;
+/** Seconds that a chart shows. */
+const SHOWN_S = 300;
+/** Steps between marks of bytes. */
+const POWERS = Array.from({ length: 40 }, (_, power) => 2 ** power);
 /** Charts with this key show the same moment under the pointer. */
 const SYNC = 'time';
 
@@ -22,11 +28,11 @@ const SYNC = 'time';
  * A chart of one figure over time, and its newest value as text. The value under the pointer takes the place of the newest one. A screen
  * reader gets the text, which says as much as the chart. New values cause one redraw of the canvas, and no new elements.
  */
-export function Chart({ title, note, times, values, format, atLeast }: ChartProps) {
+export function Chart({ title, note, times, values, format, atLeast, isBinary = false }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
-  const settings = useRef({ format, atLeast });
-  settings.current = { format, atLeast };
+  const settings = useRef({ format, atLeast, isBinary });
+  settings.current = { format, atLeast, isBinary };
   const [pointed, setPointed] = useState<number | null>(null);
 
   useEffect(() => {
@@ -72,7 +78,7 @@ export function Chart({ title, note, times, values, format, atLeast }: ChartProp
   );
 }
 
-type Settings = React.RefObject<{ readonly format: (value: number) => string; readonly atLeast: number }>;
+type Settings = React.RefObject<Required<Pick<ChartProps, 'format' | 'atLeast' | 'isBinary'>>>;
 
 function optionsFor(element: HTMLElement, settings: Settings, point: (index: number | null) => void): uPlot.Options {
   const colorOf = (name: string) => {
@@ -88,7 +94,10 @@ function optionsFor(element: HTMLElement, settings: Settings, point: (index: num
     padding: [8, 0, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: SYNC }, points: { size: 7 } },
-    scales: { x: { time: true }, y: { range: (_plot, _low, high) => [0, Math.max(high ?? 0, settings.current.atLeast) * 1.1] } },
+    scales: {
+      x: { time: true, range: (_plot, _first, last) => [(last ?? 0) - SHOWN_S, last ?? 0] },
+      y: { range: (_plot, _low, high) => [0, Math.max(high ?? 0, settings.current.atLeast) * 1.1] },
+    },
     series: [
       {},
       {
@@ -99,8 +108,15 @@ function optionsFor(element: HTMLElement, settings: Settings, point: (index: num
       },
     ],
     axes: [
-      { ...axis, size: 22, space: 70, grid: { show: false }, values: (_plot, seconds) => seconds.map(clockText) },
-      { ...axis, size: 56, space: 34, grid, values: (_plot, values) => values.map((value) => settings.current.format(value)) },
+      { ...axis, size: 22, space: 50, incrs: [60, 120, 300], grid: { show: false }, values: (_plot, seconds) => seconds.map(clockText) },
+      {
+        ...axis,
+        size: 56,
+        space: 34,
+        grid,
+        ...(settings.current.isBinary ? { incrs: POWERS } : {}),
+        values: (_plot, values) => values.map((value) => settings.current.format(value)),
+      },
     ],
     hooks: { setCursor: [(plot) => point(plot.cursor.idx ?? null)] },
   };

@@ -17,7 +17,8 @@ export function TokenForm({ wasWrong }: { readonly wasWrong: boolean }) {
         <img className="gate-logo" src={iconAddress()} alt="" width="40" height="40" />
         <h1>Rivulet inspector</h1>
         <p className="muted">
-          This engine needs a token of its admin listener. The one named token may change things, and viewer_token may read.
+          This engine needs a token of rivulet-admin in its configuration: <code>token</code> may change everything,{' '}
+          <code>viewer_token</code> may only read.
         </p>
         <label htmlFor={id}>Token</label>
         <input

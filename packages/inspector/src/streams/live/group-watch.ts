@@ -30,6 +30,8 @@ export class GroupWatch {
   readonly #throttle: Throttle;
   readonly #listeners = new Set<() => void>();
   #state: WatchState;
+  /** Why the last connection failed, until one opens. */
+  #connectionError: StreamError | undefined;
 
   constructor(client: StreamClient, stream: string, group: string) {
     const note = (content: Parameters<ChangeRing['add']>[0]) => this.#ring.add(content, Date.now());
@@ -45,6 +47,13 @@ export class GroupWatch {
       this.#state = this.#read();
       for (const listener of this.#listeners) listener();
     }, EVERY_MS);
+    client.onError((error) => {
+      this.#connectionError = error;
+      this.#throttle.request();
+    });
+    client.onState(({ kind }) => {
+      if (kind === 'open') this.#connectionError = undefined;
+    });
     this.#view.subscribe(() => this.#throttle.request());
     this.#view.on({ onStatus: () => this.#throttle.request(), onError: () => this.#throttle.request() });
   }
@@ -62,7 +71,7 @@ export class GroupWatch {
   }
 
   #read(): WatchState {
-    const { status, position, items, error } = this.#view;
+    const { status, position, items, error = this.#connectionError } = this.#view;
     return { status, position, items, error, feed: this.#ring.newest(), count: this.#ring.count };
   }
 }
