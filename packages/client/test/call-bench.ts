@@ -1,3 +1,4 @@
+import { onTestFinished, vi } from 'vitest';
 import type { OpenSocket, SocketEvents } from '../src/connection/socket.js';
 import { type ConnectOptions, connect, type StreamClient } from '../src/index.js';
 import { TestClock } from './test-clock.js';
@@ -63,6 +64,11 @@ export class CallBench {
   readonly ends: string[] = [];
 
   constructor(options: ConnectOptions = {}) {
+    // The age of a call is that of the clock that has gone further. So the wall clock stands still, or a busy machine would age a call.
+    if (!vi.isFakeTimers()) {
+      vi.useFakeTimers({ toFake: ['Date'] });
+      onTestFinished(() => void vi.useRealTimers());
+    }
     const openSocket: OpenSocket = (_url, events) => {
       const socket = new TestSocket(events);
       this.sockets.push(socket);
