@@ -32,8 +32,14 @@ let token = stored();
 
 export const api = new AdminApi(BASE, () => token, askAgain);
 
-/** Returns the token for the connection to `/live`. */
 export const currentToken = (): string | undefined => token;
+
+/** Returns the token as `/live` reads it: encoded, because a token may have characters that no sub-protocol can have. */
+export function tokenForLive(): string | undefined {
+  if (token === undefined) return undefined;
+  const text = btoa(String.fromCharCode(...new TextEncoder().encode(token)));
+  return `base64url.${text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')}`;
+}
 
 const decodeRole = object({ access: oneOf('viewer', 'full') });
 /** No sample is newer, so the answer has none. */

@@ -1,6 +1,6 @@
 import { connect } from '@rivulet/client';
 import { useEffect, useState, useSyncExternalStore } from 'react';
-import { BASE, currentToken } from '../../wire/admin.js';
+import { BASE, tokenForLive } from '../../wire/admin.js';
 import { GroupWatch, type WatchState } from './group-watch.js';
 
 const NOTHING = () => () => {};
@@ -10,7 +10,7 @@ export function useLiveGroup(stream: string, group: string, isOn: boolean): Watc
   const [watch, setWatch] = useState<GroupWatch>();
   useEffect(() => {
     if (!isOn) return undefined;
-    const token = currentToken();
+    const token = tokenForLive();
     // The token travels as a sub-protocol, because no token stands in an address. The page came over the same connection, safe or not.
     const client = connect(`${BASE}live`, { insecure: true, ...(token === undefined ? {} : { token, tokenAs: 'protocol' }) });
     const made = new GroupWatch(client, stream, group);
