@@ -72,11 +72,13 @@ export class WhyView implements StreamsView {
 
   async newestOf(ref: GroupName, item: string): Promise<StoredChange> {
     const { value, position } = await this.#options.store.get(ref, item);
-    if (value !== undefined) return { kind: 'present', offset: value.changed };
+    const { epoch } = position;
+    if (value !== undefined) return { kind: 'present', offset: value.changed, epoch };
     // A tombstone shows that the item was deleted. Without one the item never was, if the store still has every tombstone of the group.
-    const found = await this.#search(ref, { epoch: position.epoch, offset: 0 }, (entry) => entry.item === item);
-    if (found === 'none') return { kind: 'never' };
-    return found === 'unknown' ? { kind: 'unknown' } : { kind: found.kind === 'item' ? 'present' : 'deleted', offset: found.changed };
+    const found = await this.#search(ref, { epoch, offset: 0 }, (entry) => entry.item === item);
+    if (found === 'none') return { kind: 'never', epoch };
+    if (found === 'unknown') return { kind: 'unknown', epoch };
+    return { kind: found.kind === 'item' ? 'present' : 'deleted', offset: found.changed, epoch };
   }
 
   async itemAt(ref: GroupName, offset: number): Promise<string | undefined> {

@@ -17,6 +17,7 @@ export const ENDS: Readonly<Record<SessionEnd, string>> = {
 
 export const MISSING: Readonly<Record<MissingFact, string>> = {
   session: 'what became of this session',
+  joins: 'whether this session had joined the group',
   refused_joins: 'which joins of this session were refused',
   refused_writes: 'whether a later write of the item was refused',
   cause_of_delete: 'why the item was deleted',
@@ -31,7 +32,7 @@ export function textOf(answer: WhyAnswer): string {
   const change = offset === undefined ? 'The change' : `The change at offset ${offset}`;
   switch (cause) {
     case 'delivered':
-      return `${change} was handed to the socket of the client ${detail.by === 'flush' ? 'with the flush of its group' : 'while it caught up'}.`;
+      return `${change} was handed to the socket of the client${detail.by === undefined ? '' : HANDED[detail.by]}.`;
     case 'in_sync':
       return `${change} was made before the join. The client got the state of offset ${detail.joined_at_offset} as a sync. A sync has no events.`;
     case 'had_already':
@@ -53,7 +54,7 @@ export function textOf(answer: WhyAnswer): string {
     case 'upgrade_refused':
       return `The connection was refused by ${REFUSERS[detail.by]} (${detail.reason}).`;
     case 'session_ended':
-      return `The session had ended: ${ENDS[detail.because]}.`;
+      return `The session had ended: ${ENDS[detail.because]}.${detail.joined === false ? ' It had not joined the group at its end.' : ''}`;
     case 'unknown_session':
       return `This engine has had no session, identity or refused address of this name since ${timeOf(detail.known_since_ms)}.`;
     case 'several_sessions':
@@ -86,6 +87,8 @@ export function textOf(answer: WhyAnswer): string {
       return answer satisfies never;
   }
 }
+
+const HANDED = { flush: ' with the flush of its group', catch_up: ' while it caught up' } as const;
 
 const WAITS: Readonly<Record<DetailOf<'behind'>['waits_for'], string>> = {
   reader: 'Its socket takes nothing more, because the client does not read.',

@@ -42,6 +42,7 @@ interface Delete {
 /** A fact that an answer would need and that the engine does not know any more. */
 export type MissingFact =
   | 'session'
+  | 'joins'
   | 'refused_joins'
   | 'refused_writes'
   | 'cause_of_delete'
@@ -51,7 +52,7 @@ export type MissingFact =
 
 /** The details of each cause. docs/why.md has a row for each, and a test compares both. */
 interface Details {
-  readonly delivered: { readonly by: 'flush' | 'catch_up' };
+  readonly delivered: { readonly by?: 'flush' | 'catch_up' };
   readonly in_sync: { readonly joined_at_offset: number };
   readonly had_already: { readonly joined_at_offset: number };
   readonly resynced: { readonly mode: 'sync' | 'changes'; readonly reason: string; readonly from: number; readonly to: number };
@@ -61,7 +62,13 @@ interface Details {
   readonly join_waiting: object;
   readonly join_refused: { readonly by: JoinRefuser; readonly function?: string; readonly reason: string };
   readonly upgrade_refused: { readonly by: UpgradeRefuser; readonly reason: string; readonly address: string };
-  readonly session_ended: { readonly because: SessionEnd; readonly code: number; readonly through?: number };
+  readonly session_ended: {
+    readonly because: SessionEnd;
+    readonly code: number;
+    readonly through?: number;
+    /** Present when the session had not joined the group at its end. */
+    readonly joined?: false;
+  };
   readonly unknown_session: { readonly known_since_ms: number };
   readonly several_sessions: { readonly answers: readonly WhyAnswer[]; readonly more: boolean };
   readonly deleted_by_call: Delete;

@@ -63,12 +63,22 @@ export function deliveryOf(input: DeliveryInput, change: KnownChange): WhyAnswer
       return answerOf('not_known_any_more', { ...detail, missing: 'delivery', ...since }, { offset });
     }
   }
-  const isShared = cursor.liveFrom >= 0 && offset > cursor.liveFrom;
+  const by = handedBy(cursor, offset);
   return answerOf(
     'delivered',
-    { ...detail, by: isShared ? 'flush' : 'catch_up' },
-    { at: isShared ? flushedAt(input, offset) : undefined, offset },
+    { ...detail, ...(by === undefined ? {} : { by }) },
+    { at: by === 'flush' ? flushedAt(input, offset) : undefined, offset },
   );
+}
+
+/**
+ * Returns how a change was handed over. The cursor knows its last catch-up and the flushes since then; `undefined` for a change before both.
+ */
+function handedBy({ state, liveFrom, lagFrom, resyncs }: CursorView, offset: number): 'flush' | 'catch_up' | undefined {
+  const isAfterCatchUp = liveFrom >= 0 && offset > liveFrom;
+  if (isAfterCatchUp && (state === 'live' || offset <= lagFrom)) return 'flush';
+  // A resync has begun without the cursor of before.
+  return offset > lagFrom && (lagFrom >= 0 || resyncs === 0) ? 'catch_up' : undefined;
 }
 
 /** Returns the answer about a change that is no newer than the answers of the joins. */

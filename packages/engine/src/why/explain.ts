@@ -1,11 +1,11 @@
 import { LIMITS } from '@rivulet/protocol';
 import type { Clock } from '../structures/clock.js';
-import { answerOf, causeOfDelete, type ShownJoin, type WhyAnswer } from './causes.js';
+import { answerOf, causeOfDelete, type DetailOf, type ShownJoin, type WhyAnswer } from './causes.js';
 import { deliveryOf, filteredDetail, type KnownChange, type Subject } from './delivery.js';
 import { nearNames } from './near-names.js';
 import { findTarget, type Target } from './newest-change.js';
 import type { CursorView, SessionView, StreamsView } from './views.js';
-import type { EndedSession, FailedWrite, WhyRecords } from './why-records.js';
+import type { EndedSession, FailedWrite, RefusedJoin, WhyRecords } from './why-records.js';
 
 /** Sessions of one identity that an answer has. */
 const MOST_SESSIONS = 20;
@@ -81,6 +81,11 @@ export class Why {
     const { sessionId, identity, number, unsentBytes } = session;
     const subject = { session_id: sessionId, ...(identity === undefined ? {} : { identity }), ...placeOf(question) };
     const cursor = session.cursorOf(question);
+    if (cursor === undefined) {
+      // The session may have ended since it was found.
+      const past = this.records.ended.find((ended) => ended.session === number);
+      if (past !== undefined) return this.#explainEnded(question, past, target);
+    }
     const joins = cursor?.joins ?? [];
     const { item } = question;
     const isWanted = joins.some((join) => join.item === undefined || item === undefined || join.item === item);
@@ -88,10 +93,7 @@ export class Why {
       const { isWaiting, refused: refusals } = session.unjoined(question);
       if (isWaiting) return answerOf('join_waiting', subject);
       const refused = this.#refusedJoin(question, number);
-      if (refused !== undefined) {
-        const { at, by, function: id, reason } = refused;
-        return answerOf('join_refused', { ...subject, by, ...(id === undefined ? {} : { function: id }), reason }, { at });
-      }
+      if (refused !== undefined) return refusedJoinAnswer(subject, refused);
       const otherwise =
         cursor === undefined ? await this.#notJoined(question, session, subject) : answerOf('filtered', filteredDetail(subject, joins));
       return this.#knowsRefusals(number, refusals)
@@ -102,8 +104,11 @@ export class Why {
     const isHandedOver = question.offset !== undefined && question.offset <= cursor.through;
     if (unavailable !== undefined && !isHandedOver) return unavailable;
     const found = await target();
-    const reader = { number, subject, unsentBytes, ended: undefined };
-    return found === undefined ? this.#unreadable(question, subject) : this.#explainTarget(question, found, reader, cursor);
+    if (found === undefined) return this.#unreadable(question, subject);
+    // The client may have got more meanwhile, or may have gone.
+    const reached = session.cursorOf(question);
+    if (reached === undefined) return this.#explainLive(question, session, target);
+    return this.#explainTarget(question, found, { number, subject, unsentBytes, ended: undefined }, reached);
   }
 
   #explainTarget(question: WhyQuestion, target: Target, reader: Reader, cursor: CursorView): WhyAnswer {
@@ -140,7 +145,7 @@ export class Why {
   }
 
   #delivery(question: WhyQuestion, change: KnownChange, { number, subject, unsentBytes, ended }: Reader, cursor: CursorView): WhyAnswer {
-    if (ended !== undefined && change.offset > cursor.through) return endedAnswer(subject, ended, cursor.through);
+    if (ended !== undefined && change.offset > cursor.through) return endedAnswer(subject, ended, { through: cursor.through });
     const group = this.#streams.group(question);
     const input = { records: this.records, clock: this.#clock, ref: question, subject, session: number, cursor, group, unsentBytes };
     return deliveryOf(input, change);
@@ -176,9 +181,20 @@ export class Why {
       ...placeOf(question),
     };
     const cursor = groups.find(({ stream, group }) => stream === question.stream && group === question.group);
-    const found = cursor === undefined || this.#unavailable(question, subject) !== undefined ? undefined : await target();
-    if (cursor === undefined || found === undefined) return endedAnswer(subject, ended);
+    if (cursor === undefined) return this.#endedOutside(question, subject, ended);
+    const isHandedOver = question.offset !== undefined && question.offset <= cursor.through;
+    const isReadable = isHandedOver || this.#unavailable(question, subject) === undefined;
+    const found = isReadable ? await target() : undefined;
+    if (found === undefined) return endedAnswer(subject, ended, { through: cursor.through });
     return this.#explainTarget(question, found, { number: session, subject, unsentBytes: 0, ended }, cursor);
+  }
+
+  /** Answers for a session that had not joined the group at its end, as far as the engine knows. */
+  #endedOutside(question: WhyQuestion, subject: Subject, ended: EndedSession): WhyAnswer {
+    const refused = this.#refusedJoin(question, ended.session);
+    if (refused !== undefined) return refusedJoinAnswer(subject, refused);
+    if (!ended.more) return endedAnswer(subject, ended, { joined: false });
+    return answerOf('not_known_any_more', { ...subject, missing: 'joins', otherwise: endedAnswer(subject, ended) });
   }
 
   /** Returns the refused join that the question is about; `undefined` when there is none, or it is not known any more. */
@@ -237,8 +253,16 @@ function placeOf({ stream, group, item }: WhyQuestion): Subject {
   return { stream, group, ...(item === undefined ? {} : { item: item.slice(0, LIMITS.idBytes) }) };
 }
 
-function endedAnswer(subject: Subject, { at, because, code }: EndedSession, through?: number): WhyAnswer {
-  return answerOf('session_ended', { ...subject, because, code, ...(through === undefined ? {} : { through }) }, { at });
+function endedAnswer(
+  subject: Subject,
+  { at, because, code }: EndedSession,
+  state: Pick<DetailOf<'session_ended'>, 'through' | 'joined'> = {},
+): WhyAnswer {
+  return answerOf('session_ended', { ...subject, because, code, ...state }, { at });
+}
+
+function refusedJoinAnswer(subject: Subject, { at, by, function: id, reason }: RefusedJoin): WhyAnswer {
+  return answerOf('join_refused', { ...subject, by, ...(id === undefined ? {} : { function: id }), reason }, { at });
 }
 
 function neverAnswer(subject: Subject, { head, itemOfOffset }: Extract<Target, { kind: 'never' }>): WhyAnswer {

@@ -45,12 +45,14 @@ export async function findTarget(question: ChangeQuestion, sources: Sources): Pr
   const changed = newest.kind === 'change' || newest.kind === 'deleted' ? newest.change.offset : 0;
   const at = changeTime(newest, group, sources);
   const refused = records.failedWrites.find(
-    (write) => write.stream === question.stream && write.group === question.group && (item === undefined || write.items.includes(item)),
+    // A batch may have had the item among those that the record does not have.
+    (write) => isOf(write, question) && (item === undefined || write.more || write.items.includes(item)),
   );
   const order = refused === undefined ? 'older' : orderOf(refused, changed, at);
-  if (refused !== undefined && order === 'newer') return { kind: 'refused', write: refused };
+  const isOfItem = refused !== undefined && (item === undefined || refused.items.includes(item));
+  if (isOfItem && order === 'newer') return { kind: 'refused', write: refused };
   const isLost = records.failedWrites.overrun && (at === undefined || records.failedWrites.knownSince > at);
-  return order === 'unknown' || isLost ? { kind: 'writes_lost', otherwise: newest } : newest;
+  return order !== 'older' || isLost ? { kind: 'writes_lost', otherwise: newest } : newest;
 }
 
 type Newest = Exclude<Target, { kind: 'refused' | 'writes_lost' }>;
@@ -79,11 +81,16 @@ async function newestOfItem(
   { streams, records }: Sources,
 ): Promise<Newest> {
   const logged = group?.newestOf(item);
-  const stored: StoredChange = streams.hasPositions(question.stream) ? await streams.newestOf(question, item) : { kind: 'unknown' };
-  const deleted = records.deletes.find((each) => isOf(each, question) && each.item === item);
+  const stored: StoredChange = streams.hasPositions(question.stream)
+    ? await streams.newestOf(question, item)
+    : { kind: 'unknown', epoch: group?.epoch };
+  const newestDelete = records.deletes.find((each) => isOf(each, question) && each.item === item);
+  // An offset of another epoch says nothing about this one.
+  const deleted = newestDelete !== undefined && (stored.epoch ?? newestDelete.epoch) === newestDelete.epoch ? newestDelete : undefined;
   const offset = Math.max(logged?.offset ?? 0, 'offset' in stored ? stored.offset : 0);
   if (offset === 0) {
-    if (stored.kind === 'never') return never(group?.head);
+    // Whoever deleted the item in an earlier epoch had it.
+    if (stored.kind === 'never') return newestDelete === undefined ? never(group?.head) : { kind: 'history_lost' };
     return deleted === undefined ? { kind: 'history_lost' } : deletedTarget(deleted.offset, item, deleted);
   }
   const isDelete = deleted?.offset === offset || (stored.kind === 'deleted' && stored.offset === offset);

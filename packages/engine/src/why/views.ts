@@ -26,6 +26,8 @@ export interface CursorView {
   readonly through: number;
   /** Offset from which on the session has shared the flushes of its group; -1 when it has not yet. */
   readonly liveFrom: number;
+  /** Offset at which the last catch-up began; -1 when it began without anything. */
+  readonly lagFrom: number;
   /** Last offset to which a resync led; -1 without one. */
   readonly resyncedThrough: number;
   /** Number of resyncs. */
@@ -67,11 +69,11 @@ export interface GroupView {
 
 /** Where the newest change of an item stands in the store. */
 export type StoredChange =
-  | { readonly kind: 'present' | 'deleted'; readonly offset: number }
+  | { readonly kind: 'present' | 'deleted'; readonly offset: number; readonly epoch: string }
   /** The store has no trace of the item, and would have one. */
-  | { readonly kind: 'never' }
+  | { readonly kind: 'never'; readonly epoch: string }
   /** The store may have had the item. It has forgotten the traces, or they are too many to read. */
-  | { readonly kind: 'unknown' };
+  | { readonly kind: 'unknown'; readonly epoch: string | undefined };
 
 /** The parts of an engine that an explanation reads. */
 export interface StreamsView {

@@ -14,7 +14,7 @@ export function AnswerView({ answer, level = 0 }: { readonly answer: WhyAnswer; 
   return (
     <article className={level === 0 ? 'card answer' : 'answer inner'} data-cause={answer.cause}>
       <header className="answer-head">
-        <span className={`pill ${explanation.tone}`}>{VERDICTS[explanation.tone]}</span>
+        <span className={`pill ${explanation.tone}`}>{explanation.verdict ?? VERDICTS[explanation.tone]}</span>
         <Heading>{explanation.title}</Heading>
         {answer.at !== undefined && <time dateTime={isoTime(answer.at)}>{time(answer.at)}</time>}
       </header>
@@ -32,9 +32,9 @@ export function AnswerView({ answer, level = 0 }: { readonly answer: WhyAnswer; 
 }
 
 const VERDICTS: Readonly<Record<Explanation['tone'], string>> = {
-  good: 'The client has it',
+  good: 'Handed over',
   warn: 'Not yet',
-  bad: 'The client does not have it',
+  bad: 'Not handed over',
   info: 'No single answer',
 };
 

@@ -3,8 +3,10 @@ import type { Details } from './why-wire.js';
 
 /** A cause in words for people. */
 export interface Explanation {
-  /** `good`: the client has the change. `warn`: it will get it. `bad`: it does not have it. `info`: nobody knows. */
+  /** `good`: the engine handed it over. `warn`: it will. `bad`: it did not. `info`: there is no one answer. */
   readonly tone: 'good' | 'warn' | 'bad' | 'info';
+  /** The answer in a few words. @default the words of the tone */
+  readonly verdict?: string;
   readonly title: string;
   readonly text: (details: Details) => string;
   /** The next step for the reader. */
@@ -21,6 +23,8 @@ const WAITS: Readonly<Record<string, string>> = {
   join: 'Its join has no answer yet.',
 };
 
+const HANDED: Readonly<Record<string, string>> = { flush: ', with the flush of its group', catch_up: ', while the client caught up' };
+
 const REFUSERS: Readonly<Record<string, string>> = {
   token_grants: 'the grants of its token',
   function: 'a function of the trigger stream:join',
@@ -28,6 +32,7 @@ const REFUSERS: Readonly<Record<string, string>> = {
   origin: 'the list of allowed origins',
   token: 'the check of its token',
   auth_function: 'the auth function',
+  stream_join: 'a function of the trigger stream:join, or the grants of its token',
   operator: 'an operator',
   engine: 'the engine',
 };
@@ -46,9 +51,10 @@ const ENDS: Readonly<Record<string, string>> = {
 };
 
 const MISSING: Readonly<Record<string, string>> = {
-  session: 'which session this was',
+  session: 'what became of this session',
+  joins: 'whether this session had joined the group',
   refused_joins: 'which joins were refused',
-  refused_writes: 'which writes were refused',
+  refused_writes: 'whether a later write was refused',
   cause_of_delete: 'why the item was deleted',
   item_of_offset: 'which item the change of this offset had',
   history_of_item: 'the history of this item',
@@ -59,19 +65,15 @@ const refusal = (details: Details) => `${details.text('reason') ?? 'No reason is
 const deletion = (by: string) => (details: Details) =>
   `${by} deleted the item ${quoted([details.text('item') ?? ''])}. The newest change of the item is this delete. Below stands whether the client has got it.`;
 
+const DELETED = { tone: 'bad', verdict: 'The item is gone' } as const;
+
 /** The explanations of the causes in docs/why.md. A test compares both lists. */
 export const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   delivered: {
     tone: 'good',
     title: 'Delivered',
-    text: (details) =>
-      details.text('by') === 'catch_up'
-        ? 'The engine handed the change to the socket of the client while the client caught up.'
-        : 'The engine handed the change to the socket of the client, with the flush of its group.',
-    advice: (details) =>
-      details.text('session_ended') === undefined
-        ? 'If the page does not show it, look at the code of the page.'
-        : 'The session has ended since. If the page did not show the change, the connection may have ended before the last bytes arrived.',
+    text: (details) => `The engine handed the change to the socket of the client${HANDED[details.text('by') ?? ''] ?? ''}.`,
+    advice: () => 'The network may still lose it. If the connection holds and the page does not show it, look at the code of the page.',
   },
   in_sync: {
     tone: 'good',
@@ -149,7 +151,12 @@ export const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
     title: 'The session had ended',
     text: (details) => {
       const through = details.number('through');
-      const last = through === undefined ? '' : ` It had got the changes up to offset ${offsetText(through)}.`;
+      const last =
+        through === undefined
+          ? details.isFalse('joined')
+            ? ' It had not joined this group at its end.'
+            : ''
+          : ` The engine had handed over the changes up to offset ${offsetText(through)}.`;
       return `The session ended because ${ENDS[details.text('because') ?? ''] ?? unknownName(details, 'because')} (close code ${
         details.number('code') ?? 'not known'
       }).${last}`;
@@ -171,10 +178,10 @@ export const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
         details.isTrue('more') ? ' and more' : ''
       }. Each has an answer of its own.`,
   },
-  deleted_by_call: { tone: 'bad', title: 'Deleted by a call', text: deletion('A call') },
-  deleted_by_ttl: { tone: 'bad', title: 'Deleted at the end of its time', text: deletion('The end of its ttl') },
-  deleted_by_lease: { tone: 'bad', title: 'Deleted with its lease', text: deletion('The end of the lease of its client') },
-  deleted_by_bound: { tone: 'bad', title: 'Deleted by a bound of the group', text: deletion('A bound of the group') },
+  deleted_by_call: { ...DELETED, title: 'Deleted by a call', text: deletion('A call') },
+  deleted_by_ttl: { ...DELETED, title: 'Deleted at the end of its time', text: deletion('The end of its ttl') },
+  deleted_by_lease: { ...DELETED, title: 'Deleted with its lease', text: deletion('The end of the lease of its client') },
+  deleted_by_bound: { ...DELETED, title: 'Deleted by a bound of the group', text: deletion('A bound of the group') },
   refused_by_condition: {
     tone: 'bad',
     title: 'The write was refused by its condition',

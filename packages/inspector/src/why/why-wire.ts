@@ -31,6 +31,10 @@ export class Details {
     return this.#detail.get(name) === true;
   }
 
+  isFalse(name: string): boolean {
+    return this.#detail.get(name) === false;
+  }
+
   texts(name: string): readonly string[] {
     return this.#list(name).filter((entry) => typeof entry === 'string');
   }

@@ -83,11 +83,13 @@ export class CatchUp {
 
   async #run(subscription: Subscription): Promise<void> {
     let retryMs = FIRST_RETRY_MS;
-    const began = subscription.cursor;
+    const { cursor: began, lagFrom } = subscription;
+    subscription.lagFrom = began;
     for (;;) {
       try {
         await this.#pump(subscription);
-        if (subscription.cursor !== began) subscription.liveFrom = subscription.cursor;
+        if (subscription.cursor === began) subscription.lagFrom = lagFrom;
+        else subscription.liveFrom = subscription.cursor;
         break;
       } catch (error) {
         // The store can't be read now. The engine sends nothing, because the client would believe a wrong `sync`.

@@ -42,6 +42,8 @@ export class Subscription {
   pumping = false;
   /** Offset after which every change came with a flush of the group; -1 before the subscription was live. */
   liveFrom = -1;
+  /** Offset at which the last catch-up began that moved the cursor, or that runs; -1 when it began without anything. */
+  lagFrom = -1;
   /** Last offset to which a resync led, and the number of resyncs. */
   resyncedThrough = -1;
   resyncs = 0;

@@ -77,8 +77,8 @@ const NO_CODE = 1005;
 const NO_FRAME = 1006;
 
 function cursorOf(subscription: Subscription, joins: CursorView['joins']): CursorView {
-  const { state, through, liveFrom, resyncedThrough, resyncs, subscriber } = subscription;
-  return { state, through, liveFrom, resyncedThrough, resyncs, isReady: subscriber.ready, joins };
+  const { state, through, liveFrom, lagFrom, resyncedThrough, resyncs, subscriber } = subscription;
+  return { state, through, liveFrom, lagFrom, resyncedThrough, resyncs, isReady: subscriber.ready, joins };
 }
 
 function* joinViews(joins: ReturnType<ViewedSession['joins']>): Generator<OwnJoin, void> {
