@@ -398,6 +398,8 @@ export const LIMITS = {
   /** The entries of each ring that `GET /api/why` reads, and the time for which an entry counts. */
   whyEntries: 10_000,
   whyKeepMs: 900_000,
+  /** The texts of the entries of one such ring. */
+  whyChars: 4_194_304,
   /** The flushes of one group whose times the engine remembers. */
   whyFlushes: 256,
   /** The joins that the engine remembers of a session that has ended. */

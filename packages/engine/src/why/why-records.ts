@@ -118,6 +118,8 @@ export interface WhySizes {
   readonly entries?: number | undefined;
   /** Milliseconds for which entries are kept. @default LIMITS.whyKeepMs */
   readonly keepMs?: number | undefined;
+  /** Most characters of the texts of one ring. @default LIMITS.whyChars */
+  readonly chars?: number | undefined;
   /** Most flushes of one group. @default LIMITS.whyFlushes */
   readonly flushes?: number | undefined;
 }
@@ -150,17 +152,18 @@ export class WhyRecords {
   /** Returns the newest offset of a watched group. */
   headOf: (ref: Place) => number | undefined = () => undefined;
 
-  constructor(clock: Clock, { entries = LIMITS.whyEntries, keepMs = LIMITS.whyKeepMs, flushes = LIMITS.whyFlushes }: WhySizes = {}) {
+  constructor(clock: Clock, sizesOf: WhySizes = {}) {
+    const { entries = LIMITS.whyEntries, keepMs = LIMITS.whyKeepMs, flushes = LIMITS.whyFlushes, chars = LIMITS.whyChars } = sizesOf;
     this.#clock = clock;
     this.#flushes = flushes;
     this.startedAt = clock.now();
     const sizes = { entries, keepMs, clock };
-    this.ended = new Ring(sizes);
-    this.refusedUpgrades = new Ring(sizes);
-    this.refusedJoins = new Ring(sizes);
-    this.resyncs = new Ring(sizes);
-    this.failedWrites = new Ring(sizes);
-    this.deletes = new Ring(sizes);
+    this.ended = new Ring(sizes, { chars, charsOf: charsOfEnded });
+    this.refusedUpgrades = new Ring(sizes, { chars, charsOf: ({ identity, address, reason }) => charsIn(identity, address, reason) });
+    this.refusedJoins = new Ring(sizes, { chars, charsOf: ({ item, reason, ...place }) => charsOfPlace(place) + charsIn(item, reason) });
+    this.resyncs = new Ring(sizes, { chars, charsOf: ({ item, reason, ...place }) => charsOfPlace(place) + charsIn(item, reason) });
+    this.failedWrites = new Ring(sizes, { chars, charsOf: charsOfWrite });
+    this.deletes = new Ring(sizes, { chars, charsOf: (deleted) => charsOfPlace(deleted) + deleted.item.length });
   }
 
   /** Returns the ring of a group that flushes for the first time. */
@@ -175,11 +178,11 @@ export class WhyRecords {
   }
 
   upgradeRefused(refused: Omit<RefusedUpgrade, 'at'>): void {
-    this.refusedUpgrades.add({ ...refused, at: this.#clock.now() });
+    this.refusedUpgrades.add({ ...refused, reason: shortened(refused.reason), at: this.#clock.now() });
   }
 
   joinRefused(refused: Omit<RefusedJoin, 'at'>): void {
-    this.refusedJoins.add({ ...refused, at: this.#clock.now() });
+    this.refusedJoins.add({ ...refused, reason: shortened(refused.reason), at: this.#clock.now() });
   }
 
   resynced(resync: Omit<Resync, 'at'>): void {
@@ -195,4 +198,29 @@ export class WhyRecords {
     if (effect !== 'delete' || item === undefined) return;
     this.deletes.add({ stream, group, item, ...position, by, at: this.#clock.now() });
   }
+}
+
+/** Longest reason that is kept. The code of an error of a worker can be as long as a message. */
+const REASON_CHARS = 256;
+
+function shortened(reason: string): string {
+  // The copy does not keep the whole text in memory.
+  return reason.length > REASON_CHARS ? Buffer.from(reason.slice(0, REASON_CHARS)).toString() : reason;
+}
+
+function charsIn(...texts: readonly (string | undefined)[]): number {
+  return texts.reduce((sum, text) => sum + (text?.length ?? 0), 0);
+}
+
+function charsOfPlace({ stream, group }: Place): number {
+  return stream.length + group.length;
+}
+
+function charsOfEnded({ identity, groups }: EndedSession): number {
+  const texts = groups.map((group) => charsOfPlace(group) + charsIn(...group.joins.map(({ item }) => item)));
+  return charsIn(identity) + texts.reduce((sum, chars) => sum + chars, 0);
+}
+
+function charsOfWrite({ items, failedItem, code, reason, ...place }: FailedWrite): number {
+  return charsOfPlace(place) + charsIn(failedItem, code, reason, ...items);
 }

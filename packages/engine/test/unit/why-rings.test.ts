@@ -1,8 +1,10 @@
+import { LIMITS } from '@rivulet/protocol';
 import { describe, expect, it } from 'vitest';
 import { FlushRing } from '../../src/why/flush-ring.js';
 import { nearNames } from '../../src/why/near-names.js';
 import { Ring } from '../../src/why/ring.js';
 import { SessionIds } from '../../src/why/session-ids.js';
+import { WhyRecords } from '../../src/why/why-records.js';
 
 describe('a ring', () => {
   const at = (now: number) => ({ at: now });
@@ -23,6 +25,42 @@ describe('a ring', () => {
     expect(Array.from(ring.newestFirst(), (entry) => entry.at)).toEqual([1_003]);
     now = 2_000;
     expect({ since: ring.knownSince, found: ring.find(() => true) }).toEqual({ since: 1_900, found: undefined });
+  });
+});
+
+describe('a ring with a bound of its texts', () => {
+  const entry = (at: number, text: string) => ({ at, text });
+
+  it('drops the oldest entries, and keeps one that is too long alone', () => {
+    const clock = { now: () => 10 };
+    const ring = new Ring<{ at: number; text: string }>(
+      { entries: 4, keepMs: 100, clock },
+      { chars: 6, charsOf: ({ text }) => text.length },
+    );
+    const texts = () => Array.from(ring.newestFirst(), ({ text }) => text);
+    for (const [at, text] of ['aa', 'bb', 'cc'].entries()) ring.add(entry(at + 1, text));
+    expect({ texts: texts(), overrun: ring.overrun }).toEqual({ texts: ['cc', 'bb', 'aa'], overrun: false });
+    ring.add(entry(4, 'ddd'));
+    expect({ texts: texts(), overrun: ring.overrun, since: ring.knownSince }).toEqual({ texts: ['ddd', 'cc'], overrun: true, since: 10 });
+    ring.add(entry(5, 'e'));
+    ring.add(entry(6, 'x'.repeat(20)));
+    expect(texts()).toEqual(['x'.repeat(20)]);
+    for (const text of ['1', '2', '3', '4', '5']) ring.add(entry(7, text));
+    expect(texts()).toEqual(['5', '4', '3', '2']);
+  });
+
+  it('bounds what a peer can fill them with', () => {
+    const records = new WhyRecords({ now: () => 1 } as ConstructorParameters<typeof WhyRecords>[0]);
+    const name = 'n'.repeat(LIMITS.idBytes);
+    const items = Array.from({ length: LIMITS.whyBatchItems }, (_, index) => `${index}`.padStart(LIMITS.idBytes, 'n'));
+    const write = { items, more: false, kind: 'error', batch: true, failedItem: undefined, code: 'GROUP_FULL' } as const;
+    for (let count = 0; count < 1_000; count++) records.writeFailed({ ...write, stream: name, group: name, reason: name });
+    expect(Array.from(records.failedWrites.newestFirst()).length * LIMITS.idBytes * (items.length + 3)).toBeLessThanOrEqual(
+      LIMITS.whyChars,
+    );
+    expect(records.failedWrites.overrun).toBe(true);
+    records.joinRefused({ stream: name, group: name, session: 1, item: undefined, by: 'function', reason: 'r'.repeat(1_000_000) });
+    expect(records.refusedJoins.find(() => true)?.reason).toHaveLength(256);
   });
 });
 
