@@ -72,7 +72,8 @@ export function deliveryOf(input: DeliveryInput, change: KnownChange): WhyAnswer
 }
 
 /**
- * Returns how a change was handed over. The cursor knows its last catch-up and the flushes since then; `undefined` for a change before both.
+ * Returns how a change was handed over. The cursor knows its last catch-up and the flushes since then. `undefined`: the change was before
+ * both.
  */
 function handedBy({ state, liveFrom, lagFrom, resyncs }: CursorView, offset: number): 'flush' | 'catch_up' | undefined {
   const isAfterCatchUp = liveFrom >= 0 && offset > liveFrom;

@@ -89,7 +89,7 @@ async function newestOfItem(
   const deleted = newestDelete !== undefined && (stored.epoch ?? newestDelete.epoch) === newestDelete.epoch ? newestDelete : undefined;
   const offset = Math.max(logged?.offset ?? 0, 'offset' in stored ? stored.offset : 0);
   if (offset === 0) {
-    // Whoever deleted the item in an earlier epoch had it.
+    // A delete of an earlier epoch shows that the item was written.
     if (stored.kind === 'never') return newestDelete === undefined ? never(group?.head) : { kind: 'history_lost' };
     return deleted === undefined ? { kind: 'history_lost' } : deletedTarget(deleted.offset, item, deleted);
   }

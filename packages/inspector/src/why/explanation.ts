@@ -65,7 +65,7 @@ const refusal = (details: Details) => `${details.text('reason') ?? 'No reason is
 const deletion = (by: string) => (details: Details) =>
   `${by} deleted the item ${quoted([details.text('item') ?? ''])}. The newest change of the item is this delete. Below stands whether the client has got it.`;
 
-const DELETED = { tone: 'bad', verdict: 'The item is gone' } as const;
+const DELETED = { tone: 'bad', verdict: 'The item was deleted' } as const;
 
 /** The explanations of the causes in docs/why.md. A test compares both lists. */
 export const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
