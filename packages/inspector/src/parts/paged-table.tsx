@@ -56,7 +56,7 @@ export function PagedTable<T>({ pages, empty, ...table }: TableProps<T> & { read
  * A table of rows that are all on the page. The roles are explicit, because the style sheet shows each row as a block on a phone, and
  * browsers drop the roles of such tables.
  */
-export function Table<T>({
+function Table<T>({
   label,
   columns,
   keyOf,

@@ -16,12 +16,8 @@ export function replaceQuery(query: Readonly<Record<string, string | undefined>>
   route.set(readRoute(location.hash));
 }
 
-export function goTo(parts: readonly string[], query?: Readonly<Record<string, string | undefined>>): void {
-  location.hash = linkTo(parts, query);
-}
-
 /**
- * Moves the focus to the heading of a view after a change of the view, so that a screen reader reads it. The first view keeps the focus
+ * Moves the focus to the content after a change of the view, so that a screen reader reads on from there. The first view keeps the focus
  * where the browser puts it.
  */
 export function useFocusOnChange(key: string): React.RefObject<HTMLElement | null> {

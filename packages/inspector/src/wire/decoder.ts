@@ -43,11 +43,6 @@ export function optional<T>(decoder: Decoder<T>): Decoder<T | undefined> {
   return (value, path) => (value === undefined || value === null ? undefined : decoder(value, path));
 }
 
-/** A value with a default for an answer without it. */
-export function withDefault<T>(decoder: Decoder<T>, otherwise: T): Decoder<T> {
-  return (value, path) => (value === undefined || value === null ? otherwise : decoder(value, path));
-}
-
 export function oneOf<const T extends string>(...words: readonly T[]): Decoder<T> {
   return (value, path) => words.find((word) => word === value) ?? mismatch(path, `one of ${words.join(', ')}`);
 }

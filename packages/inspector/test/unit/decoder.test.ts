@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decode, flag, json, list, mapOf, number, object, oneOf, optional, pageOf, text, withDefault } from '../../src/wire/decoder.js';
+import { decode, flag, json, list, mapOf, number, object, oneOf, optional, pageOf, text } from '../../src/wire/decoder.js';
 
 const decoder = object({ id: text, lag: number, live: flag, kind: oneOf('websocket', 'sse'), identity: optional(text), tags: list(text) });
 const ROW = { id: 'a', lag: 2, live: true, kind: 'sse', identity: 'ann', tags: ['x'] };
@@ -40,10 +40,6 @@ describe('a decoder', () => {
   it('reads counts by name, also by the name __proto__', () => {
     const answer: unknown = JSON.parse('{"__proto__": 1, "b": 2}');
     expect(decode(mapOf(number), answer)).toEqual({ kind: 'ok', value: new Map(Object.entries({ ['__proto__']: 1, b: 2 })) });
-  });
-
-  it('gives a default for a field of newer engines', () => {
-    expect(decode(object({ times: withDefault(number, 1) }), {})).toEqual({ kind: 'ok', value: { times: 1 } });
   });
 });
 
