@@ -16,6 +16,7 @@ import { fanOut } from './scenarios/fan-out.js';
 import { httpTrigger } from './scenarios/http-trigger.js';
 import { idleMemory } from './scenarios/idle-memory.js';
 import { idleSubscriptions } from './scenarios/idle-subscriptions.js';
+import { inspector } from './scenarios/inspector/inspector.js';
 import { jitter } from './scenarios/jitter.js';
 import { latency } from './scenarios/latency.js';
 import { allStalled } from './scenarios/readers/all-stalled.js';
@@ -48,6 +49,7 @@ const SCENARIOS: readonly Scenario[] = [
   ready,
   tokens,
   board,
+  inspector,
   redisFanOut,
   redisSets,
   redisGroups,

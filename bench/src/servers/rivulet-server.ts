@@ -21,7 +21,8 @@ const engine = await startEngine({
 });
 const port = (name: string) => engine.listeners.find((listener) => listener.name === name)?.port;
 const url = (scheme: string, name: string) => `${scheme}://127.0.0.1:${port(name)}/`;
-process.stdout.write(`${JSON.stringify({ write: url('ws', 'worker'), watch: url('ws', 'stream'), http: url('http', 'http') })}\n`);
+const addresses = { write: url('ws', 'worker'), watch: url('ws', 'stream'), http: url('http', 'http'), admin: url('http', 'admin') };
+process.stdout.write(`${JSON.stringify(addresses)}\n`);
 answerLines({ figures: () => engine.figures(), memory: () => process.memoryUsage(), 'loop-delay': () => loopDelay?.() });
 
 function adapter(): StreamConfig['adapter'] {

@@ -16,6 +16,8 @@ export interface ServerProcess {
   readonly watchUrl: string;
   /** Address for HTTP requests; empty for a server without HTTP. */
   readonly httpUrl: string;
+  /** Address of the admin listener; empty for other servers than Rivulet. */
+  readonly adminUrl: string;
   /** Sends a line to the standard input of the server. Resolves with the parsed line of its answer. */
   ask(command: string): Promise<Readonly<Record<string, number>>>;
   stop(): Promise<void>;
@@ -83,6 +85,7 @@ class StartedServer implements ServerProcess {
   writeUrl = '';
   watchUrl = '';
   httpUrl = '';
+  adminUrl = '';
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
@@ -95,10 +98,11 @@ class StartedServer implements ServerProcess {
   }
 
   async ready(): Promise<this> {
-    const address = JSON.parse(await this.#line()) as { write: string; watch: string; http?: string };
+    const address = JSON.parse(await this.#line()) as { write: string; watch: string; http?: string; admin?: string };
     this.writeUrl = address.write;
     this.watchUrl = address.watch;
     this.httpUrl = address.http ?? '';
+    this.adminUrl = address.admin ?? '';
     return this;
   }
 
