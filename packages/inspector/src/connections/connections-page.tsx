@@ -30,6 +30,7 @@ export function ConnectionsPage({ parts, query }: Route) {
 
 interface ListProps<T> {
   readonly title: string;
+  readonly searchLabel: string;
   /** Name of the list in the API. */
   readonly name: string;
   readonly row: Decoder<T>;
@@ -39,13 +40,13 @@ interface ListProps<T> {
   readonly hint: string;
 }
 
-function List<T>({ title, name, row, keyOf, columns, none, hint, search }: ListProps<T> & { readonly search: string }) {
+function List<T>({ title, searchLabel, name, row, keyOf, columns, none, hint, search }: ListProps<T> & { readonly search: string }) {
   const pages = usePages({ path: [name], row }, search, EVERY_MS);
   return (
     <>
       <div className="page-head">
         <h1>Connections</h1>
-        <SearchBox label={`Search ${title}`} value={search} onChange={(value) => replaceQuery({ search: value })} />
+        <SearchBox label={searchLabel} value={search} onChange={(value) => replaceQuery({ search: value })} />
       </div>
       <ListTabs tabs={TABS} current={title} />
       <div className="card">
@@ -67,6 +68,7 @@ function List<T>({ title, name, row, keyOf, columns, none, hint, search }: ListP
 
 const CLIENTS: ListProps<Session> = {
   title: 'Clients',
+  searchLabel: 'Search clients',
   name: 'sessions',
   row: decodeSession,
   keyOf: ({ session_id }) => session_id,
@@ -94,6 +96,7 @@ const CLIENTS: ListProps<Session> = {
 
 const HTTP_READS: ListProps<Read> = {
   title: 'HTTP reads',
+  searchLabel: 'Search HTTP reads',
   name: 'reads',
   row: decodeRead,
   keyOf: ({ address, stream, group, item, began_at_ms }) => JSON.stringify([address, stream, group, item, began_at_ms]),

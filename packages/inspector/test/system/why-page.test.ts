@@ -1,4 +1,4 @@
-import { SEEDED_CAUSES, type WhyQuestion } from '@rivulet/testkit/why/seeded-causes';
+import { SEEDED_CAUSES, SMALL_RINGS, type WhyQuestion } from '@rivulet/testkit/why/seeded-causes';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { explanationOf } from '../../src/why/explanation.js';
@@ -29,5 +29,22 @@ test('the page names each of the ten seeded causes', async () => {
     await engine.stop();
   }
   expect(named).toEqual(SEEDED_CAUSES.map(({ name, cause }) => ({ name, cause, title: explanationOf(cause).title })));
+  expect(tab?.problems).toEqual([]);
+});
+
+test('the page says that a cause is not known any more, when its ring is overrun', async () => {
+  let tab: InspectorTab | undefined;
+  const causes: unknown[] = [];
+  const losable = SEEDED_CAUSES.filter(({ lose }) => lose !== undefined);
+  expect(losable.length).toBeGreaterThan(0);
+  for (const { seed, lose } of losable) {
+    const seeded = await seed(SMALL_RINGS);
+    await lose?.run(seeded);
+    if (tab === undefined) tab = await openInspector(seeded.engine.adminUrl);
+    else await tab.visit(seeded.engine.adminUrl);
+    causes.push((await ask(tab.page, seeded.question)).cause);
+    await seeded.engine.stop();
+  }
+  expect(causes).toEqual(losable.map(() => 'not_known_any_more'));
   expect(tab?.problems).toEqual([]);
 });

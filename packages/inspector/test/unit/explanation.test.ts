@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { EXPLANATIONS, explanationOf } from '../../src/why/explanation.js';
 import { Details } from '../../src/why/why-wire.js';
@@ -18,4 +19,11 @@ test.each(Object.keys(EXPLANATIONS))('the cause %s has a sentence, even for an a
 test('a cause that the page does not know has its name', () => {
   expect(explanationOf('eaten_by_a_dog').title).toBe('eaten by a dog');
   expect(explanationOf('constructor').tone).toBe('info');
+});
+
+test('each cause of docs/why.md has an explanation, and nothing else has', () => {
+  const [, table = ''] = readFileSync(new URL('../../../../docs/why.md', import.meta.url), 'utf8').split('## The causes');
+  const documented = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, cause]) => cause);
+  const causes = documented.slice(0, documented.indexOf('not_known_any_more') + 1);
+  expect(causes).toEqual(Object.keys(EXPLANATIONS));
 });
