@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { WriteButton } from '../forms/write-button.js';
-import type { Route } from '../parts/address.js';
+import { linkTo, type Route } from '../parts/address.js';
 import { Breadcrumbs } from '../parts/breadcrumbs.js';
 import { Icon } from '../parts/icons.js';
 import { replaceQuery } from '../parts/route.js';
@@ -47,6 +47,9 @@ export function GroupPage({ stream, group, query }: GroupPageProps) {
         <h1>{group}</h1>
         <LiveSwitch choice={choice} live={live} />
         <div className="row push">
+          <a className="button" href={linkTo(['why'], { stream, group })}>
+            <Icon name="why" /> Why…
+          </a>
           <WriteButton onClick={() => setOpen({ kind: 'send' })}>
             <Icon name="send" /> Send event
           </WriteButton>

@@ -24,7 +24,7 @@ const FORMATS: Readonly<Record<string, string>> = {
   hostname: 'example.com',
   ipv4: '192.0.2.1',
   ipv6: '2001:db8::1',
-  uri: 'https://example.com/',
+  uri: 'urn:example:1',
   uuid: '7d5b1d58-4f3c-4a0b-9a6e-0b1f6f1f0c11',
 };
 
