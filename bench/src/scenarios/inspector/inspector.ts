@@ -34,7 +34,11 @@ export const inspector: Scenario = {
       try {
         const page = await InspectorPage.open(server.adminUrl);
         figures.add('first contentful paint, idle engine', 'ms', await page.firstPaint());
-        await measureRenderer(server, page, effort, figures).finally(() => page.close());
+        try {
+          await measureRenderer(server, page, effort, figures);
+        } finally {
+          await page.close();
+        }
       } finally {
         await server.stop();
       }
