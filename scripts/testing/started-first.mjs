@@ -7,6 +7,7 @@
 export const STARTED_FIRST = [
   'bench/test/system/bench',
   'scripts/test/system/container',
+  'scripts/test/system/site',
   'packages/conformance/test/integration/motia-auth',
   'packages/checker/test/system/fuzz',
   'packages/conformance/test/integration/sdk-idle',

@@ -1,8 +1,8 @@
 import { SetupError } from '../set-up/workspace.mjs';
 
 /**
- * Test files whose result does not depend on the version of Node that runs `npm test`: deployments, other runtimes, and upgrades. They need
- * a Debian, packages of PyPI, Go, npm, and a build of an earlier commit, so CI runs them in one job.
+ * Test files whose result does not depend on the version of Node that runs `npm test`: deployments, other runtimes, upgrades, and the
+ * documentation site. They need a Debian, packages of PyPI, Go, npm, and a build of an earlier commit, so CI runs them in one job.
  *
  * @type {readonly string[]}
  */
@@ -11,6 +11,7 @@ export const ONCE = [
   'scripts/test/integration/kubernetes.test.ts',
   'scripts/test/integration/systemd.test.ts',
   'scripts/test/system/container.test.ts',
+  'scripts/test/system/site.test.ts',
   'scripts/test/system/runtimes.test.ts',
   'scripts/test/system/upgrades.test.ts',
 ];

@@ -30,7 +30,7 @@ describe('the parts of the gate', () => {
   it('prepare what their tests need', () => {
     const folders = ['scripts/test/integration', 'scripts/test/system'];
     const files = folders.flatMap((folder) => readdirSync(join(ROOT, folder)).map((name) => `${folder}/${name}`));
-    const needing = files.filter((file) => /\b(?:deploymentTool\(|runtimeProgram\(|baseCommit\(\))/.test(read(file)));
+    const needing = files.filter((file) => /\b(?:deploymentTool\(|runtimeProgram\(|baseCommit\(\)|prepareSite\(\))/.test(read(file)));
     expect(needing.toSorted()).toEqual(ONCE.toSorted());
   });
 

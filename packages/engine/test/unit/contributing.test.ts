@@ -18,7 +18,7 @@ function dependenciesOf(path: string): string[] {
 /** Names of our packages without a scope. */
 const UNSCOPED = ['rivulet', 'create-rivulet'];
 
-const manifests = ['package.json', 'bench/package.json', ...inside('packages'), ...inside('examples')];
+const manifests = ['package.json', 'bench/package.json', 'site/package.json', ...inside('packages'), ...inside('examples')];
 
 function inside(folder: string): string[] {
   return readdirSync(join(ROOT, folder)).map((name) => `${folder}/${name}/package.json`);
