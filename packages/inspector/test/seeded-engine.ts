@@ -13,6 +13,9 @@ const LONG_USER = 'user:7d5b1d58-4f3c-4a0b-9a6e-0b1f6f1f0c11@identity.accounts.e
 /** Number of groups of the stream `sensors`. */
 export const MANY_GROUPS = 1_200;
 
+/** The client that lags answers no pings. It stays connected on a machine that is so busy that a test takes minutes. */
+const PATIENT = { pingIntervalMs: 600_000, pongTimeoutMs: 600_000 };
+
 export interface SeededEngine extends TestEngine {
   /** The worker `billing`, with functions, schemas and triggers. */
   readonly billing: RawWorker;
@@ -27,7 +30,7 @@ export async function startSeededEngine(access: { readonly tokens?: boolean } = 
   const grants = { join: ['*/*'], lease: [], call: [] };
   const tokens: { readonly token?: string; readonly viewerToken?: string } =
     access.tokens === true ? { token: ADMIN_TOKEN, viewerToken: VIEWER_TOKEN } : {};
-  const engine = await startTestEngine({ admin: tokens, stream: { jwt: jwtConfig({ grants }) }, http: {} });
+  const engine = await startTestEngine({ admin: tokens, stream: { jwt: jwtConfig({ grants }), ...PATIENT }, http: {} });
   const billing = await RawWorker.connect(engine.workerUrl);
   await announce(billing, 'billing', 'default');
   await serveFunctions(billing);
@@ -104,7 +107,7 @@ async function joined({ streamUrl }: TestEngine, sub: string, ...groups: readonl
   return client;
 }
 
-/** Opens a read of plain HTTP that waits for a change. Resolves when the engine has it. */
+/** Opens reads of plain HTTP that wait for a change, one after another. Resolves when the engine has one. */
 async function openLongPoll({ streamUrl, adminUrl }: TestEngine, token: string | undefined): Promise<void> {
   const admin: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const headers = { authorization: `Bearer ${userToken({ sub: 'hugo' })}` };
@@ -112,7 +115,13 @@ async function openLongPoll({ streamUrl, adminUrl }: TestEngine, token: string |
   const { position } = (await (await fetch(group, { headers })).json()) as { readonly position: string };
   const controller = new AbortController();
   onTestFinished(() => controller.abort());
-  fetch(`${group}?since=${position}&wait=60`, { headers, signal: controller.signal }).catch(() => {});
+  const { signal } = controller;
+  // Each read ends after a minute, and the next one begins, until the test ends.
+  const readOn = async (): Promise<void> => {
+    await (await fetch(`${group}?since=${position}&wait=60`, { headers, signal })).text();
+    return readOn();
+  };
+  readOn().catch(() => {});
   await expect.poll(async () => (await (await fetch(`${adminUrl}/api/reads`, { headers: admin })).text()).includes('hugo')).toBe(true);
 }
 
