@@ -1,3 +1,4 @@
+import { keep, kept } from '../wire/kept.js';
 import { Store } from '../wire/store.js';
 
 /** The colours of the page. `system` follows the setting of the device. */
@@ -6,7 +7,7 @@ export type Theme = 'system' | 'light' | 'dark';
 const KEY = 'rivulet-theme';
 const THEMES: readonly Theme[] = ['system', 'light', 'dark'];
 
-export const theme = new Store<Theme>(THEMES.find((each) => each === localStorage.getItem(KEY)) ?? 'system');
+export const theme = new Store<Theme>(THEMES.find((each) => each === kept('localStorage', KEY)) ?? 'system');
 
 /** Keeps the attribute that the style sheet reads equal to the choice. Call it before the first render. */
 export function followTheme(): void {
@@ -16,6 +17,6 @@ export function followTheme(): void {
 }
 
 export function chooseTheme(chosen: Theme): void {
-  localStorage.setItem(KEY, chosen);
+  keep('localStorage', KEY, chosen);
   theme.set(chosen);
 }

@@ -1,16 +1,14 @@
 import { WriteButton } from '../forms/write-button.js';
-import { preview } from '../json/preview.js';
+import { listText } from '../json/list-text.js';
 import { Icon } from '../parts/icons.js';
 import type { Column } from '../parts/paged-table.js';
 import type { ItemRow } from './streams-wire.js';
-
-const PREVIEW_CHARS = 240;
 
 /** The columns of a table of items. The id leads to the item. */
 export function itemColumns(linkOf: (item: string) => string, onDelete: (item: string) => void): readonly Column<ItemRow>[] {
   return [
     { title: 'Item', isName: true, kind: 'code', cell: ({ id }) => <a href={linkOf(id)}>{id}</a> },
-    { title: 'Data', kind: 'data', cell: ({ data }) => <span className="one-line">{preview(data, PREVIEW_CHARS)}</span> },
+    { title: 'Data', kind: 'data', cell: ({ data, chars }) => <span className="one-line">{listText(data, chars)}</span> },
     {
       title: 'Actions',
       kind: 'actions',

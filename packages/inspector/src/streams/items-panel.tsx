@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { linkTo } from '../parts/address.js';
-import { count } from '../parts/figures.js';
+import { counted } from '../parts/figures.js';
 import { PagedTable } from '../parts/paged-table.js';
 import { replaceQuery, useRoute } from '../parts/route.js';
 import { SearchBox } from '../parts/search-box.js';
@@ -29,7 +29,7 @@ export function ItemsPanel({ stream, group, live, search }: ItemsPanelProps) {
     <div className="card">
       <div className="panel-head">
         <SearchBox label="Search items by id" value={search} onChange={(value) => replaceQuery({ ...query, search: value })} />
-        {isLive && <span className="muted">{count(live.items.length)} items</span>}
+        {isLive && <span className="muted">{counted(live.items.length, 'item')}</span>}
       </div>
       {isLive ? (
         <LiveItems group={group} items={live.items} search={search} columns={columns} />

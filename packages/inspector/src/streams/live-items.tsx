@@ -21,7 +21,7 @@ export function LiveItems({ group, items, search, columns }: LiveItemsProps) {
   const page = place.search === search ? Math.min(place.page, last) : 0;
   const turn = (to: number) => setPlace({ search, page: to });
   const pages: Pages<ItemRow> = {
-    rows: found.slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS),
+    rows: found.slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS).map(({ id, data }) => ({ id, data, chars: undefined })),
     failure: undefined,
     isLoading: false,
     number: page + 1,

@@ -4,7 +4,8 @@ export const decodeStream = object({ stream: text });
 
 export const decodeGroupRow = object({ group: text, subscriptions: number, log_changes: number, log_bytes: number });
 
-export const decodeItemRow = object({ id: text, data: json });
+/** `chars`: the length of a large value, which is left out. */
+export const decodeItemRow = object({ id: text, data: json, chars: optional(number) });
 
 export type ItemRow = Infer<typeof decodeItemRow>;
 

@@ -1,6 +1,7 @@
 import { AdminApi } from './api.js';
 import { object, oneOf } from './decoder.js';
 import { Store } from './store.js';
+import { isPossibleToken, storedToken, storeToken } from './token.js';
 
 /*
  * The page has one admin API and one token. The engine decides what the token may do:
@@ -24,11 +25,9 @@ export type Access =
   | { readonly kind: 'asking'; readonly wasWrong: boolean }
   | { readonly kind: 'unavailable'; readonly message: string };
 
-const KEY = 'rivulet-token';
-
 export const BASE = new URL('.', document.baseURI).href;
 export const access = new Store<Access>({ kind: 'checking' });
-let token = stored();
+let token = storedToken();
 
 export const api = new AdminApi(BASE, () => token, askAgain);
 
@@ -58,22 +57,22 @@ export function checkAccess(): void {
 }
 
 export function giveToken(given: string): void {
+  if (!isPossibleToken(given)) {
+    access.set({ kind: 'asking', wasWrong: true });
+    return;
+  }
   token = given;
-  sessionStorage.setItem(KEY, given);
+  storeToken(given);
   checkAccess();
 }
 
 /** Forgets the token, and shows the form. */
 export function forgetToken(): void {
   token = undefined;
-  sessionStorage.removeItem(KEY);
+  storeToken(undefined);
   checkAccess();
 }
 
 function askAgain(): void {
   access.set({ kind: 'asking', wasWrong: token !== undefined });
-}
-
-function stored(): string | undefined {
-  return sessionStorage.getItem(KEY) ?? undefined;
 }

@@ -1,5 +1,6 @@
 import { anything, assert, property } from 'fast-check';
 import { expect, it } from 'vitest';
+import { listText } from '../../src/json/list-text.js';
 import { preview } from '../../src/json/preview.js';
 
 it('is the value in one line', () => {
@@ -32,4 +33,9 @@ it('is bounded for any value', () => {
       expect(preview(value, 30).length).toBeLessThanOrEqual(31);
     }),
   );
+});
+
+it('a value that a list leaves out is not shown as null', () => {
+  expect(listText(null, undefined)).toBe('null');
+  expect(listText(null, 70_000)).toBe('70,000 characters; open the item to see them');
 });
