@@ -1,6 +1,7 @@
 import { LIMITS } from '@rivulet/protocol';
 import type { SessionDirectory } from '../core/revocation/session-directory.js';
 import type { ChangeEntry, GroupRef } from '../store/store.js';
+import { WorkSlots } from '../structures/work-slots.js';
 import type { GroupName, GroupView, SessionView, StoredChange, StreamsView } from '../why/views.js';
 import type { Hub } from './fanout/hub.js';
 import { viewOf } from './session/session-view.js';
@@ -9,6 +10,8 @@ import type { WorkerBackedStore } from './worker-store/worker-backed-store.js';
 
 /** Groups whose names are compared with a wrong one. */
 const NAMES = 200;
+/** Groups whose changes are read at the same time. More would hold the event loop for one another. */
+const READS_AT_ONCE = 4;
 
 export interface WhyViewOptions {
   readonly hub: Hub;
@@ -20,6 +23,8 @@ export interface WhyViewOptions {
 /** The streams of an engine as explanations read them. Each read is bounded, and nothing is kept. */
 export class WhyView implements StreamsView {
   readonly #options: WhyViewOptions;
+  /** Others wait. The admin listener bounds their number. */
+  readonly #reads = new WorkSlots(READS_AT_ONCE, LIMITS.adminReads);
 
   constructor(options: WhyViewOptions) {
     this.#options = options;
@@ -102,7 +107,15 @@ export class WhyView implements StreamsView {
   }
 
   /** Returns the first change after `since` that matches. `unknown`: the store has forgotten some, or there are too many to read. */
-  async #search(
+  #search(
+    ref: GroupRef,
+    since: { readonly epoch: string; readonly offset: number },
+    matches: (entry: Entry) => boolean | 'stop',
+  ): Promise<Entry | 'none' | 'unknown'> {
+    return this.#reads.run(() => this.#read(ref, since, matches));
+  }
+
+  async #read(
     ref: GroupRef,
     since: { readonly epoch: string; readonly offset: number },
     matches: (entry: Entry) => boolean | 'stop',
