@@ -352,10 +352,11 @@ export const LIMITS = {
   /** The connections of the admin listener. */
   adminConnections: 256,
   /**
-   * The calls and writes of the admin listener that run at the same time, and its other requests that read more than a probe. Together they
-   * are fewer than the connections, so a probe always finds one.
+   * The calls and writes of the admin listener that run at the same time, its files of the inspector, and its other requests that read more
+   * than a probe. With the connections to `/live` they are fewer than all connections, so a probe always finds one.
    */
-  adminWrites: 192,
+  adminWrites: 184,
+  adminFiles: 16,
   adminReads: 32,
   /** The unanswered requests of one connection of the admin listener. */
   adminPipelined: 4,

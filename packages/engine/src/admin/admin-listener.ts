@@ -65,6 +65,13 @@ const KEEP_ALIVE_MS = 15_000;
 const LONG_CHARS = 32_768;
 /** Milliseconds between two checks of deadlines. */
 const CHECK_MS = 500;
+/** The requests that run at the same time, by what they need. */
+const BOUNDS = {
+  page: ['files', LIMITS.adminFiles],
+  scrape: ['reads', LIMITS.adminReads],
+  viewer: ['reads', LIMITS.adminReads],
+  full: ['writes', LIMITS.adminWrites],
+} as const satisfies Record<Exclude<Need, 'probe'>, readonly [kind: string, most: number]>;
 const WRITES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 const NO_BODY: AdminBody = { text: 'null', inexact: false, isEmpty: true, taken: 0 };
 
@@ -77,8 +84,8 @@ export class AdminListener {
   readonly #live: LiveUpgrades;
   readonly #bodies = new ByteBudget(LIMITS.adminBodiesBytes);
   readonly #turns: TurnBudget;
-  /** Number of requests that run now, without those of probes. */
-  readonly #running = { reads: 0, writes: 0 };
+  /** Number of requests that run now, without those of probes. Strangers may read files, so files take no place of the others. */
+  readonly #running = { reads: 0, writes: 0, files: 0 };
   /** Number of unanswered requests of each connection. */
   readonly #unanswered = new WeakMap<Socket, number>();
   readonly #refusedLine: RepeatedLine;
@@ -219,7 +226,7 @@ export class AdminListener {
   /** Runs the work of an allowed request. A probe has no bound, because its answer is short and waits for nothing. */
   async #bounded(request: IncomingMessage, response: ServerResponse, need: Need, work: () => Promise<Answer>): Promise<Answer> {
     if (need === 'probe') return this.#guarded(request, work);
-    const [kind, most] = need === 'full' ? (['writes', LIMITS.adminWrites] as const) : (['reads', LIMITS.adminReads] as const);
+    const [kind, most] = BOUNDS[need];
     if (this.#running[kind] >= most)
       return errorAnswer(503, 'OVERLOADED', `${most} ${kind} run already on the admin listener; try again later`);
     this.#running[kind]++;

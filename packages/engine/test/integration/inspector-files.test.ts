@@ -6,9 +6,10 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { LIMITS } from '@rivulet/protocol';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { AdminListener } from '../../src/admin/admin-listener.js';
+import { type Answer, jsonAnswer } from '../../src/admin/answer.js';
 import { inspectorRoutes } from '../../src/admin/api/inspector-routes.js';
 import { InspectorFiles } from '../../src/admin/inspector/inspector-files.js';
-import { AdminRoutes } from '../../src/admin/routes.js';
+import { AdminRoutes, type RouteRow } from '../../src/admin/routes.js';
 import { EventCounters } from '../../src/logging/event-counters.js';
 import { silentLogger } from '../../src/logging/logger.js';
 import { systemClock } from '../../src/structures/clock.js';
@@ -35,15 +36,15 @@ const BUILT: Files = {
   'secret.txt': 'beside the page',
 };
 
-/** Opens an admin listener with a token over a folder with these files. */
-async function openListener(files: Files) {
+/** Opens an admin listener with a token over a folder with these files. `more` has further routes. */
+async function openListener(files: Files, more: readonly RouteRow[] = []) {
   const folder = await mkdtemp(join(tmpdir(), 'rivulet-inspector-'));
   await write(folder, files);
   const errors: unknown[] = [];
   const counters = new EventCounters();
   const listener = new AdminListener({
     config: { port: 0, host: '127.0.0.1', token: 'a-token', viewerToken: undefined, allowedHosts: [], metricsOpen: false },
-    find: new AdminRoutes(inspectorRoutes(new InspectorFiles(folder))).find,
+    find: new AdminRoutes([...more, ...inspectorRoutes(new InspectorFiles(folder))]).find,
     clock: systemClock,
     logger: { ...silentLogger, error: (event: string, fields?: object) => void errors.push({ event, ...fields }) },
     counters,
@@ -199,4 +200,32 @@ describe('the page of the inspector', () => {
     expect(await get('/')).toMatchObject({ status: 500 });
     expect(errors).toMatchObject([{ event: 'admin_request_failed' }]);
   });
+});
+
+it('strangers who load files take no place of the requests with a token', async () => {
+  let begun = () => {};
+  const all = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  let release: (answer: Answer) => void = () => {};
+  const released = new Promise<Answer>((resolve) => {
+    release = resolve;
+  });
+  let count = 0;
+  const hold = () => {
+    if (++count === LIMITS.adminFiles) begun();
+    return released;
+  };
+  const { get } = await openListener(BUILT, [
+    { method: 'GET', path: '/held', need: 'page', handle: hold },
+    { method: 'GET', path: '/read', need: 'viewer', handle: () => jsonAnswer(200, {}) },
+  ]);
+  const held = Array.from({ length: LIMITS.adminFiles }, () => get('/held'));
+  await all;
+  expect((await get('/')).status).toBe(503);
+  const reads = await Promise.all(Array.from({ length: LIMITS.adminReads }, () => get('/read', { authorization: 'Bearer a-token' })));
+  expect(new Set(reads.map(({ status }) => status))).toEqual(new Set([200]));
+  release(jsonAnswer(200, {}));
+  expect((await Promise.all(held)).map(({ status }) => status)).toEqual(held.map(() => 200));
+  expect((await get('/')).status).toBe(200);
 });
