@@ -8,7 +8,7 @@ import { navigation } from '../src/navigation.mjs';
 import { pagesOf } from '../src/pages.mjs';
 import { inlinePictures } from '../src/pictures.mjs';
 import { PAGES } from '../src/prepare.mjs';
-import { improveTables } from '../src/rows.mjs';
+import { hasWideTable, improveTables } from '../src/rows.mjs';
 import { SEARCH_OPTIONS, sectionsOf, tokenize } from '../src/search.mjs';
 import { slugOf } from '../src/slug.mjs';
 
@@ -44,6 +44,10 @@ export default defineConfig({
   },
   // The plugin changes the theme's components. Chunks of code and of the search are larger than Vite expects of an application.
   vite: { plugins: [accessibleTheme()], build: { chunkSizeWarningLimit: 4_000 } },
+  // Wide tables need the room of the outline beside the page.
+  transformPageData(page) {
+    if (hasWideTable(readFileSync(new URL(`../${PAGES}/${page.filePath}`, import.meta.url), 'utf8'))) page.frontmatter.aside = false;
+  },
   themeConfig: {
     logo: '/icon.svg',
     outline: [2, 3],

@@ -4,7 +4,7 @@ import { slugOf } from './slug.mjs';
 // which the search leads. Each cell knows the heading of its column, which a narrow screen shows beside it.
 
 /** Places where a long name in a cell may break. */
-const BREAKS = /(::|[_./,|])(?=\w)/g;
+const BREAKS = /(?<=\w)(::|[_./,|])(?=\w)/g;
 
 /**
  * A plugin of markdown-it for tables. A row that has an anchor of its own keeps it.
@@ -52,4 +52,14 @@ function anchor(row, parts, taken) {
   taken.add(id);
   row.attrSet('id', id);
   row.attrSet('data-anchor', id);
+}
+
+/**
+ * Returns whether a document has a table of four columns or more, with many rows.
+ *
+ * @param {string} markdown
+ */
+export function hasWideTable(markdown) {
+  const rows = markdown.split('\n').filter((line) => line.startsWith('|') && line.split(' | ').length >= 4);
+  return rows.length > 12;
 }
