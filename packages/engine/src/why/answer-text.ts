@@ -56,7 +56,7 @@ export function textOf(answer: WhyAnswer): string {
     case 'session_ended':
       return `The session had ended: ${ENDS[detail.because]}.${detail.joined === false ? ' It had not joined the group at its end.' : ''}`;
     case 'unknown_session':
-      return `This engine has had no session, identity or refused address of this name since ${timeOf(detail.known_since_ms)}.`;
+      return `This engine has had no session, identity or refused address of this name since ${timeOf(detail.known_since_ms)}. Reads by plain HTTP are no sessions.`;
     case 'several_sessions':
       return detail.answers.map((each) => `${each.detail.session_id ?? ''}: ${textOf(each)}`).join('\n');
     case 'deleted_by_call':

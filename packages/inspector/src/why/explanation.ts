@@ -25,7 +25,7 @@ const WAITS: Readonly<Record<string, string>> = {
 
 const HANDED: Readonly<Record<string, string>> = { flush: ', with the flush of its group', catch_up: ', while the client caught up' };
 
-const REFUSERS: Readonly<Record<string, string>> = {
+export const REFUSERS: Readonly<Record<string, string>> = {
   token_grants: 'the grants of its token',
   function: 'a function of the trigger stream:join',
   bound: 'a bound of the engine',
@@ -37,7 +37,7 @@ const REFUSERS: Readonly<Record<string, string>> = {
   engine: 'the engine',
 };
 
-const ENDS: Readonly<Record<string, string>> = {
+export const ENDS: Readonly<Record<string, string>> = {
   token_expired: 'its token expired',
   revoked: 'an operator or a worker ended it',
   token_refused: 'the engine refused its new token',
@@ -50,7 +50,7 @@ const ENDS: Readonly<Record<string, string>> = {
   closed: 'it was closed',
 };
 
-const MISSING: Readonly<Record<string, string>> = {
+export const MISSING: Readonly<Record<string, string>> = {
   session: 'what became of this session',
   joins: 'whether this session had joined the group',
   refused_joins: 'which joins were refused',
@@ -79,7 +79,8 @@ export const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
     tone: 'good',
     title: 'In the answer of the join',
     text: (details) =>
-      `The client joined at offset ${offsetText(details.number('joined_at_offset'))}. The items that it got then have the change.`,
+      `The client joined at offset ${offsetText(details.number('joined_at_offset'))}. The state that it got then includes this change.`,
+    advice: () => 'A state has items and no events. An event of that time does not reach this client any more.',
   },
   had_already: {
     tone: 'good',
@@ -91,7 +92,7 @@ export const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
     title: 'Covered by a resync',
     text: (details) =>
       `The client was too far behind for single changes (${unknownName(details, 'reason')}). It got ${
-        details.text('mode') === 'sync' ? 'all items of the group' : 'each changed item once'
+        details.text('mode') === 'sync' ? 'the whole state' : 'each changed item once'
       }, up to offset ${offsetText(details.number('to'))}.`,
     advice: () => 'It has the newest value of each item, and it has not seen each change by itself.',
   },
@@ -167,8 +168,10 @@ export const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
     tone: 'bad',
     title: 'No such session',
     text: (details) =>
-      `No client with this session id, identity or address has connected since ${time(details.number('known_since_ms') ?? 0)}.`,
-    advice: () => 'Look for it on the page Connections.',
+      `The engine has had no session with this id or identity since ${time(
+        details.number('known_since_ms') ?? 0,
+      )}, and refused no client of this identity or address.`,
+    advice: () => 'Look for it on the page Connections. An address leads to refused clients only, and reads by plain HTTP are no sessions.',
   },
   several_sessions: {
     tone: 'info',

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { EXPLANATIONS, explanationOf } from '../../src/why/explanation.js';
+import { ENDS, EXPLANATIONS, explanationOf, MISSING, REFUSERS } from '../../src/why/explanation.js';
 import { Details } from '../../src/why/why-wire.js';
 
 const detail = new Map<string, unknown>();
@@ -26,4 +26,17 @@ test('each cause of docs/why.md has an explanation, and nothing else has', () =>
   const documented = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, cause]) => cause);
   const causes = documented.slice(0, documented.indexOf('not_known_any_more') + 1);
   expect(causes).toEqual(Object.keys(EXPLANATIONS));
+});
+
+test('each word of docs/why.md that a detail may have is explained', () => {
+  const text = readFileSync(new URL('../../../../docs/why.md', import.meta.url), 'utf8');
+  const namesBelow = (line: string) =>
+    Array.from((text.split(line)[1] ?? '').split('\n\n| ')[1]?.matchAll(/^\| `(\w+)` \|/gm) ?? [], ([, name]) => name);
+  expect(namesBelow('### Ends of sessions')).toEqual(Object.keys(ENDS));
+  expect(namesBelow('`missing` names the fact')).toEqual(Object.keys(MISSING));
+  const refusers = ['join_refused', 'upgrade_refused'].flatMap((cause) => {
+    const row = text.split('\n').find((line) => line.startsWith(`| \`${cause}\``)) ?? '';
+    return Array.from((/`by`: ([^;]*)/.exec(row)?.[1] ?? '').matchAll(/`(\w+)`/g), ([, name]) => name);
+  });
+  expect(new Set(refusers)).toEqual(new Set(Object.keys(REFUSERS)));
 });
