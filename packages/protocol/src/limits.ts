@@ -401,8 +401,9 @@ export const LIMITS = {
   whyKeepMs: 900_000,
   /** The texts of the entries of one such ring. */
   whyChars: 4_194_304,
-  /** The flushes of one group whose times the engine remembers. */
+  /** The flushes of one group whose times the engine remembers, and those of all groups. */
   whyFlushes: 256,
+  whyFlushesOfAll: 2_621_440,
   /** The joins that the engine remembers of a session that has ended. */
   whyEndedJoins: 8,
   /** The items that the engine remembers of a call whose writes were refused. */

@@ -141,6 +141,7 @@ export interface CommittedChange extends Place {
 export class WhyRecords {
   readonly #clock: Clock;
   readonly #flushes: number;
+  readonly #flushBudget = { left: LIMITS.whyFlushesOfAll };
   readonly ids = new SessionIds();
   readonly startedAt: number;
   readonly ended: Ring<EndedSession>;
@@ -168,7 +169,7 @@ export class WhyRecords {
 
   /** Returns the ring of a group that flushes for the first time. */
   newFlushes(): FlushRing {
-    return new FlushRing(this.#flushes);
+    return new FlushRing(this.#flushes, this.#flushBudget);
   }
 
   sessionEnded(ended: Omit<EndedSession, 'at'>): void {

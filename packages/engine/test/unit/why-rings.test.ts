@@ -80,6 +80,26 @@ describe('the flushes of a group', () => {
     expect([21, 22, 23, 24].map((offset) => flushes.timeOf(offset))).toEqual([undefined, 500, 600, 700]);
   });
 
+  it('share a budget, and give it back', () => {
+    const budget = { left: 4 };
+    const [first, second, third] = [new FlushRing(3, budget), new FlushRing(3, budget), new FlushRing(3, budget)];
+    const times = (ring: FlushRing) => [1, 2, 3, 4].map((offset) => ring.timeOf(offset));
+    for (const ring of [first, second, third]) for (let offset = 0; offset < 4; offset++) ring.add(offset, offset + 1, 100 * (offset + 1));
+    expect({ left: budget.left, first: times(first), second: times(second), third: times(third) }).toEqual({
+      left: 0,
+      first: [undefined, 200, 300, 400],
+      second: [undefined, undefined, undefined, 400],
+      third: [undefined, undefined, undefined, undefined],
+    });
+    first.end();
+    expect({ left: budget.left, first: times(first) }).toEqual({ left: 3, first: [undefined, undefined, undefined, undefined] });
+    for (let offset = 4; offset < 6; offset++) third.add(offset, offset + 1, 100 * (offset + 1));
+    expect([4, 5, 6].map((offset) => third.timeOf(offset))).toEqual([undefined, 500, 600]);
+    // This one takes the last place of the budget, and then the places of its own oldest flushes.
+    for (let offset = 4; offset < 7; offset++) second.add(offset, offset + 1, 100 * (offset + 1));
+    expect([4, 5, 6, 7].map((offset) => second.timeOf(offset))).toEqual([undefined, undefined, 600, 700]);
+  });
+
   it('begin anew when the log of the group does', () => {
     const flushes = new FlushRing(3);
     flushes.add(0, 5, 100);

@@ -378,6 +378,7 @@ export class Hub {
     this.#syncs.forget(fanout);
     this.#changes.forget(fanout);
     this.#logBytes -= fanout.log.bytes;
+    fanout.flushes?.end();
     this.#groups.delete(fanout.stream, fanout.group);
     fanout.unwatch(() => this.#options.store.unwatch(fanout));
   }
