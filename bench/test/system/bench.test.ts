@@ -41,6 +41,7 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
     'ready',
     'tokens',
     'board',
+    'inspector',
     'redis-fan-out',
     'redis-sets',
     'redis-groups',

@@ -95,7 +95,7 @@ describe('/api/warnings and /api/limits-hit', () => {
         {
           process: 'main',
           event: 'join_ignored',
-          limits: ['idBytes', 'subscriptionsPerConnection'],
+          limits: ['idBytes', 'subscriptionsPerConnection', 'liveJoins'],
           times: 2,
           docs: 'limits.md#names-values-and-messages',
         },

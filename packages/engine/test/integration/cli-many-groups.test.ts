@@ -37,6 +37,7 @@ const LINES: Readonly<Record<string, readonly [words: string[], code: number | u
   functions: [[], 0],
   triggers: [[], 0],
   top: [[], 0, true],
+  why: [['nobody', 'many', 'group-5000', 'item', '--json'], 0],
   disconnect: [['--identity', 'nobody', '--json'], 1],
   // The limits of the machine decide about its code.
   doctor: [['--json'], undefined],
