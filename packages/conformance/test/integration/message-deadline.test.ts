@@ -5,8 +5,10 @@ import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, onTestFinished, test } from 'vitest';
 
-/** Milliseconds between two pieces of a slow peer. */
-const DRIP_MS = 250;
+/** Milliseconds between two pieces of a slow peer. A message of more than `LIMITS.fragments` pieces would end for another reason. */
+const DRIP_MS = 500;
+/** Milliseconds between two halves of a diligent peer. */
+const HALF_MS = 250;
 
 function every(milliseconds: number, run: () => void): void {
   const timer = setInterval(run, milliseconds);
@@ -50,7 +52,7 @@ test('F32 a message that is not finished within 10 s closes its connection with 
   await watcher.take('sync');
   const diligent = await RawSocket.upgrade(workerUrl);
   let halves = 0;
-  every(DRIP_MS, () => {
+  every(HALF_MS, () => {
     const opens = halves++ % 2 === 0;
     diligent.write(opens ? frame({ fin: false, payload: '{"type":' }) : frame({ opcode: OPCODE.continuation, payload: '"ping"}' }));
   });
