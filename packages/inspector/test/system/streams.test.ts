@@ -116,7 +116,7 @@ test('a large group is shown page by page, with search, and watched only on dema
   expect(problems).toEqual([]);
 });
 
-test('a token is asked for and kept; one that may only read changes nothing and says why', async () => {
+test('the page requests a token and keeps it; with the token of a viewer it changes nothing and says why', async () => {
   const { engine } = await withItems(1, { admin: { token: TOKEN, viewerToken: VIEWER } });
   const { page, problems, show } = await openInspector(engine.adminUrl, VIEWER);
   await page.getByText('Read only').waitFor();
